@@ -1,0 +1,1 @@
+"""circuitc: a compiler for circuit-like models, with proofs."""

@@ -1,0 +1,45 @@
+"""What a file format is: a record that recognises, reads and writes one kind of file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from circuitc.diagnostics import CircuitError, error
+from circuitc.ir import Module
+
+Reader = Callable[[Path], Module]
+Writer = Callable[[Module], Mapping[str, bytes]]  # file ending or name -> content; see Format.write
+
+MAX_FILE_BYTES = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format.
+
+    `sniff` looks at the first 4096 bytes. `read` gives a module or raises a CircuitError (one clear line, whatever the
+    bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
+    suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the format cannot.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    doc: str
+    sniff: Callable[[bytes], bool]
+    read: Reader | None = None
+    write: Writer | None = None
+
+
+def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
+    """Read a file whole, or say in one line why not."""
+    try:
+        if path.stat().st_size > limit:
+            raise error(f"{path}: {path.stat().st_size} bytes are more than the {limit} that this format reads")
+        return path.read_bytes()
+    except OSError as e:
+        raise error(f"{path}: {e.strerror or e}") from None
+
+
+__all__ = ["MAX_FILE_BYTES", "CircuitError", "Format", "Reader", "Writer", "read_bytes"]
