@@ -23,6 +23,7 @@ _context = mpmath.MPContext()
 _context.prec = _PRECISION
 
 _INF = _context.inf
+_BEYOND = 1 << 65  # scaled numbers beyond this saturate in every type
 Real = Any
 
 
@@ -62,9 +63,9 @@ def _infer_function(name: str) -> Any:
 
 def round_real(value: Real, t: Type) -> int:
     """Round a real number to the nearest raw number of a type, ties to even, saturating."""
-    if _context.isinf(value):
-        return t.highest if value > 0 else t.lowest
     scaled = _context.ldexp(value, t.fraction)
+    if abs(scaled) > _BEYOND:  # exp of a large number has more digits than memory
+        return t.highest if value > 0 else t.lowest
     below = int(_context.floor(scaled))
     rest = scaled - below
     if abs(rest - 0.5) < _context.ldexp(1, -60):
