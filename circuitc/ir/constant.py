@@ -39,6 +39,12 @@ class Constant:
             array.astype(array.dtype.newbyteorder("<")).tobytes())
         return hashlib.sha256(f"{self.type} {self.storage}\n".encode() + content).hexdigest()
 
+    @cached_property
+    def is_uniform(self) -> bool:
+        """True where one number fills an exact tensor; it then prints as that number."""
+        flat = self.array.ravel()
+        return self.type.is_exact and bool(flat[0] == flat[-1]) and bool(np.all(flat == flat[0]))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Constant) and (self is other or self.digest == other.digest)
 

@@ -181,7 +181,7 @@ class Module:
 def _constants(module: Module) -> Iterator[tuple[str, Constant]]:
     for func in module.funcs.values():
         for register in func.registers:
-            if register.initial is not None:
+            if register.initial is not None and not register.initial.is_uniform:
                 yield f"{register.name}_init", register.initial
         if isinstance(func.body, Graph):
             for node in func.body.nodes:

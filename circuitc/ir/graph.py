@@ -80,15 +80,16 @@ class Graph:
 
 
 class Builder:
-    """Grow a graph: infers types, gives every value a unique name, shares equal nodes; `finish` freezes it.
+    """Grow a graph: infers types, gives every value (but constants) a unique name, shares equal nodes; `finish` freezes it.
 
         b = Builder()
         x, y = b.input("x", parse_type("u8")), b.input("y", parse_type("u8"))
         graph = b.finish([b.apply("add", x, y, name="sum")])      # sum : u9
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, share: bool = True) -> None:
         self.nodes: list[Node] = []
+        self._sharing = share
         self._inputs = 0
         self._known: dict[Any, Value] = {}
         self._names: set[str] = set()
@@ -151,9 +152,10 @@ class Builder:
         if node.op in OPS and OPS[node.op].commutative:
             operands = tuple(sorted(operands))
         key = (node.op, operands, node.type, tuple(node.attributes.values()))
-        known = self._known.get(key)
+        known = self._known.get(key) if self._sharing or node.is_constant else None
         if known is None:
-            known = self._known[key] = self._append(_named(node, self._unique(node.name or node.op[0])))
+            name = node.name if node.is_constant else self._unique(node.name or node.op)
+            known = self._known[key] = self._append(_named(node, name))
         return known
 
     def _append(self, node: Node) -> Value:
