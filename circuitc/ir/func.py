@@ -59,7 +59,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often a call steps: once; for each item (`stream`); `count` times (`iterate`); until done, at most `count`."""
+    """How often a call steps: once, for each item (`stream`), `count` times (`iterate`), or until done (at most)."""
 
     kind: ScheduleKind = "once"
     count: int = 1
@@ -82,8 +82,8 @@ class Func:
     """A typed function: the body maps (inputs, registers) to (outputs, next registers[, done]), purely.
 
     The body's inputs are the input ports and then the registers, in order; its outputs are the output ports, then
-    one next value for each register, then (schedule `until` only) the bit that ends the call. A Graph body has one value for
-    each; a Netlist body has their flattened bits: port order, row major, least significant bit first.
+    one next value for each register, then (schedule `until` only) the bit that ends the call. A Graph body has one
+    value for each; a Netlist body has their flattened bits: port order, row major, least significant bit first.
     `target` marks a region meant for another backend, such as `crossbar`.
     """
 

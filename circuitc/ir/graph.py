@@ -80,7 +80,7 @@ class Graph:
 
 
 class Builder:
-    """Grow a graph: infers types, gives every value (but constants) a unique name, shares equal nodes; `finish` freezes it.
+    """Grow a graph: infers types, gives values (but constants) unique names, shares equal nodes; `finish` freezes it.
 
         b = Builder()
         x, y = b.input("x", parse_type("u8")), b.input("y", parse_type("u8"))

@@ -24,8 +24,8 @@ def run(module: Module, inputs: Mapping[str, Raw], func: str = "", state: Mappin
     """Call a func (the module's entry by default) on raw numbers, a batch of samples at once.
 
     A `call` port takes [batch, *shape]; a `step` port of a func that steps takes and gives [batch, steps, *shape]. The
-    answer has every result port; step outputs of `until` are padded to the limit with the last step's value. `state` gives
-    initial values of registers, [batch, *shape] or [*shape]: needed for those that are free.
+    answer has every result port; step outputs of `until` are padded to the limit with the last step's value. `state`
+    gives initial values of registers, [batch, *shape] or [*shape]: needed for those that are free.
     """
     f = module.func(func) if func else module.entry
     return _Run(module).call(f, _checked_inputs(f, inputs), dict(state or {}))

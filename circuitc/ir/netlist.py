@@ -122,12 +122,12 @@ def aig(inputs: int, ands: NDArray[np.integer], outputs: NDArray[np.integer] | S
 class NetlistBuilder:
     """Grow a netlist gate by gate, simplifying constants and sharing equal gates; `finish` freezes it.
 
-    For constructions of moderate size (it costs about 1.5 us a gate): what reads or rewrites whole netlists works on arrays.
+    For constructions of moderate size (about 1.5 us a gate): what reads or rewrites whole netlists works on arrays.
     """
 
     def __init__(self, inputs: int) -> None:
         self.inputs = inputs
-        self._kind: list[int] = [Kind.FALSE] + [Kind.INPUT] * inputs
+        self._kind: list[Kind] = [Kind.FALSE, *[Kind.INPUT] * inputs]
         self._fanins: list[tuple[int, ...]] = [()] * (1 + inputs)
         self._data: dict[int, int] = {}
         self._weights: dict[int, tuple[int, ...]] = {}

@@ -172,7 +172,7 @@ _EVALUATE = {Kind.AND: _and, Kind.XOR: _xor, Kind.MAJ: _maj, Kind.LUT: _lut, Kin
 
 
 def pack_words(bits: NDArray[np.generic]) -> Words:
-    """Pack samples into words: bool[rows, samples] -> uint64[rows, ceil(samples / 64)], sample 0 lowest, zero padded."""
+    """Pack samples into words: bool[rows, samples] -> uint64[rows, ceil(samples / 64)], sample 0 lowest."""
     rows, samples = bits.shape
     padded = np.zeros((rows, -(-samples // 64) * 64), np.uint8)
     padded[:, :samples] = bits

@@ -21,7 +21,7 @@ Bits = NDArray[np.uint8]
 
 
 def flatten_bits(types: Sequence[Type], values: Sequence[Raw]) -> Bits:
-    """Give the bits of values: for each sample port order, row major, least significant bit first; uint8[batch, bits]."""
+    """Give the bits of values, uint8[batch, bits]: port order, row major, least significant bit first."""
     parts = [raw_bits(t, v).reshape(len(v), -1).astype(np.uint8) for t, v in zip(types, values, strict=True)]
     return np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.uint8)
 
@@ -60,9 +60,8 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
     real = np.asarray(values)
     if real.dtype.kind not in "biufO":
         raise error(f"input {port.name} takes numbers, got {real.dtype}")
-    if e.levels:
-        if real.shape[lead:] == t.shape[:-1]:
-            real = real[..., None] > np.array(e.levels)
+    if e.levels and real.shape[lead:] == t.shape[:-1]:
+        real = real[..., None] > np.array(e.levels)
     if real.shape[lead:] != t.shape or real.ndim != lead + t.rank:
         axes = ["batch", "steps"][:lead]
         raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, t.shape)])}], got {list(real.shape)}")

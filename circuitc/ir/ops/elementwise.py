@@ -10,7 +10,7 @@ import numpy as np
 
 from circuitc.diagnostics import error
 
-from ..op import Application, Attribute, Attributes, OpDef, Raw, refuse_floats, same_shapes, same_types
+from ..op import Application, Attribute, Attributes, OpDef, Raw, same_shapes, same_types
 from ..types import BIT, SPIN, Type, fixed, smallest
 
 _EASY = 62  # raw numbers of this many bits can be added and compared in int64

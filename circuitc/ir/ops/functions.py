@@ -19,7 +19,7 @@ MAX_TABLE_WIDTH = 16
 # Working precision for fixed-point results, in bits. A result has at most 64 + fraction bits; that a non-tie looks
 # like a tie to 2**-60 at this precision does not happen for algebraic functions of 64-bit operands.
 _PRECISION = 320
-_context = mpmath.MPContext()
+_context: Any = mpmath.MPContext()  # its functions are made at run time, so they have no types
 _context.prec = _PRECISION
 
 _INF = _context.inf
@@ -68,10 +68,8 @@ def round_real(value: Real, t: Type) -> int:
         return t.highest if value > 0 else t.lowest
     below = int(_context.floor(scaled))
     rest = scaled - below
-    if abs(rest - 0.5) < _context.ldexp(1, -60):
-        raw = below + (below & 1)
-    else:
-        raw = below + (rest > 0.5)
+    tie = abs(rest - 0.5) < _context.ldexp(1, -60)
+    raw = below + (below & 1 if tie else int(rest > 0.5))
     return min(max(raw, t.lowest), t.highest)
 
 

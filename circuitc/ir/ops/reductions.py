@@ -70,7 +70,7 @@ def _arg(pick: Any, sign: int) -> Any:
             kept = where != 0
             worst = (np.min if sign > 0 else np.max)(x, axis=axis, keepdims=True)
             best = (np.max if sign > 0 else np.min)(np.where(kept, x, worst), axis=axis, keepdims=True)
-            return settle(a, np.argmax(kept & (x == best), axis=axis), 0)
+            return settle(a, np.asarray(np.argmax(kept & (x == best), axis=axis)), 0)
         return settle(a, np.asarray(pick(x, axis=axis)), 0)
     return evaluate
 
@@ -163,7 +163,8 @@ def _contract_range(subs: Subscripts, semiring: str, a: Type, b: Type) -> tuple[
         return low * subs.terms, high * subs.terms, a.fraction + b.fraction
     fraction = max(a.fraction, b.fraction)
     shift = (fraction - a.fraction, fraction - b.fraction)
-    return ((a.lowest << shift[0]) + (b.lowest << shift[1]), (a.highest << shift[0]) + (b.highest << shift[1]), fraction)
+    low = (a.lowest << shift[0]) + (b.lowest << shift[1])
+    return low, (a.highest << shift[0]) + (b.highest << shift[1]), fraction
 
 
 def _with_init(init: Type, low: int, high: int, fraction: int) -> tuple[int, int, int, int, int]:
@@ -250,7 +251,7 @@ def _termwise(app: Application, subs: Subscripts, a: Raw, b: Raw, where: Raw | N
     return folded, np.stack([p[1] for p in parts])
 
 
-def _spread(x: Raw, index: str, subs: Subscripts) -> Raw:
+def spread(x: Raw, index: str, subs: Subscripts) -> Raw:
     """Lay an operand out over all indices, so that operands multiply by broadcasting."""
     letters = subs.all
     order = sorted(range(len(index)), key=lambda k: letters.index(index[k]))
@@ -266,13 +267,13 @@ def _terms_of_one(app: Application, subs: Subscripts, a: Raw, b: Raw, where: Raw
         a, b = (x.astype(object) if wide else x for x in (a, b))
         if semiring in ("min_plus", "max_plus"):
             a, b = aligned(app.types[:2], (a, b))
-    a, b = _spread(a, subs.a, subs), _spread(b, subs.b, subs)
+    a, b = spread(a, subs.a, subs), spread(b, subs.b, subs)
     terms = a & b if semiring == "or_and" else a * b if semiring == "plus_times" else a + b
     terms = np.broadcast_to(terms, tuple(subs.sizes[c] for c in subs.all))
     if where is None:
         kept = np.ones(terms.shape, bool)
     else:
-        kept = np.broadcast_to(_spread(where, subs.where or "", subs) != 0, terms.shape)
+        kept = np.broadcast_to(spread(where, subs.where or "", subs) != 0, terms.shape)
     empty = {"plus_times": 0, "or_and": 0}.get(semiring)
     if empty is None:
         empty = terms.max() if semiring == "min_plus" else terms.min()

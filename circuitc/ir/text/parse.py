@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from lark import Lark, Token, Tree
+from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
 from circuitc.diagnostics import CircuitError, Diagnostic, Source, Span, error
@@ -21,7 +21,7 @@ from .names import unspell
 from .print import VERSION
 from .resolve import resolve_func
 
-Node = Tree[Token]
+Tree = Any  # lark's trees carry no types of their children
 
 _WORDS = {
     "VALUE": "a value (%name)", "CONST": "a constant (#name)", "FUNC": "a func (@name)", "TYPE": "a type",
@@ -33,7 +33,7 @@ _WORDS = {
 
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
-    grammar = files(__package__).joinpath("grammar.lark").read_text()
+    grammar = files("circuitc.ir.text").joinpath("grammar.lark").read_text()
     return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
@@ -67,7 +67,7 @@ def parse_module(text: str, name: str = "text", large: Mapping[str, Any] | None 
     return Module(funcs, main or next(iter(funcs)), title)
 
 
-def _tree(text: str, source: Source) -> Node:
+def _tree(text: str, source: Source) -> Tree:
     try:
         return _parser().parse(text)
     except UnexpectedToken as e:
@@ -75,7 +75,8 @@ def _tree(text: str, source: Source) -> Node:
         raise error(f"expected {_expected(e.accepts or e.expected)}, got {token}",
                     _place(source, e.line, e.column, str(e.token))) from None
     except UnexpectedCharacters as e:
-        raise error(f"{e.char!r} does not begin anything that can stand here", _place(source, e.line, e.column, "x")) from None
+        place = _place(source, e.line, e.column, "x")
+        raise error(f"{e.char!r} does not begin anything that can stand here", place) from None
     except UnexpectedEOF:
         raise error("the file ends in the middle", Span(source)) from None
     except RecursionError:
@@ -83,7 +84,7 @@ def _tree(text: str, source: Source) -> Node:
 
 
 def _expected(terminals: Any) -> str:
-    words = sorted({_WORDS.get(t, t.lower()) for t in terminals})
+    words = sorted({_WORDS.get(t, t.lower()) for t in map(str, terminals)})
     return " or ".join(words[:4]) + (" ..." if len(words) > 4 else "")
 
 
@@ -99,7 +100,7 @@ def span_of(token: Any, source: Source) -> Span:
     return Span(source, token.line, token.column, token.end_column or token.column + 1)
 
 
-def _header(item: Node, source: Source) -> str:
+def _header(item: Tree, source: Source) -> str:
     version, name = item.children
     if str(version) != str(VERSION):
         raise error(f"version {version} of the text form is not known, this reads version {VERSION}",
@@ -107,7 +108,7 @@ def _header(item: Node, source: Source) -> str:
     return unspell("%" + str(name))
 
 
-def _add_constant(item: Node, constants: dict[str, Constant], source: Source, large: Mapping[str, Any]) -> None:
+def _add_constant(item: Tree, constants: dict[str, Constant], source: Source, large: Mapping[str, Any]) -> None:
     name, type_token, *rest = item.children
     span = span_of(name, source)
     if unspell(str(name)) in constants:

@@ -71,7 +71,9 @@ def _func_lines(func: Func, constants: Mapping[Constant, str], large: dict[str, 
 def _initial(register: Register, constants: Mapping[Constant, str]) -> str:
     if register.initial is None:
         return "free"
-    return spell("#", constants[register.initial]) if register.initial in constants else _content(register.initial, None)
+    if register.initial in constants:
+        return spell("#", constants[register.initial])
+    return _content(register.initial, None)
 
 
 def _port(port: Port, func: Func) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lark import Token, Tree
+from lark import Token
 
 from circuitc.diagnostics import CircuitError, Diagnostic, Source, Span, error, nearest
 
@@ -19,7 +19,7 @@ from ..types import Type, parse_type
 from .names import unspell
 from .netlist import parse_netlist
 
-Node = Tree[Token]
+Tree = Any  # lark's trees carry no types of their children
 _PORT_ATTRIBUTES = ("rate", "scale", "zero_point", "bit_order", "levels")
 
 
@@ -27,7 +27,7 @@ def _span(token: Any, source: Source) -> Span:
     return Span(source, token.line, token.column, token.end_column or token.column + 1)
 
 
-def resolve_func(item: Node, constants: Mapping[str, Constant], source: Source) -> Func:
+def resolve_func(item: Tree, constants: Mapping[str, Constant], source: Source) -> Func:
     """Make the func that a `func` tree describes."""
     name, ins, outs, schedule_tree, *rest = item.children
     schedule = _schedule(schedule_tree)
@@ -54,7 +54,7 @@ def _refuse_twins(names: list[tuple[str, Span]], what: str) -> None:
         seen[name] = span
 
 
-def _schedule(item: Node) -> Schedule:
+def _schedule(item: Tree) -> Schedule:
     kind, *count = (str(t) for t in item.children)
     return Schedule(kind, int(count[0]) if count else 1)  # pyright: ignore[reportArgumentType]  # one of the grammar's four words
 
@@ -66,7 +66,7 @@ def _type(token: Any, source: Source) -> Type:
         raise at(e, _span(token, source)) from None
 
 
-def _attributes(item: Node | None, source: Source) -> dict[str, tuple[Any, Span]]:
+def _attributes(item: Tree | None, source: Source) -> dict[str, tuple[Any, Span]]:
     found: dict[str, tuple[Any, Span]] = {}
     for attribute in item.children if item is not None else ():
         name, value = attribute.children
@@ -91,7 +91,7 @@ def _number(token: Token) -> int | float:
     return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
-def _port(item: Node, schedule: Schedule, source: Source) -> Port:
+def _port(item: Tree, schedule: Schedule, source: Source) -> Port:
     name, type_token, *rest = item.children
     given = _attributes(rest[0] if rest else None, source)
     for key, (_, span) in given.items():
@@ -116,7 +116,7 @@ def _encoding(values: dict[str, Any], given: Mapping[str, tuple[Any, Span]]) -> 
     return Encoding(**values)
 
 
-def _register(item: Node, constants: Mapping[str, Constant], source: Source) -> Register:
+def _register(item: Tree, constants: Mapping[str, Constant], source: Source) -> Register:
     from .parse import literal
     name, type_token, initial = item.children
     t = _type(type_token, source)
@@ -153,7 +153,7 @@ class _Body:
         self.values: dict[str, Value] = {name: self.builder.input(name, t, func.span) for name, t in entering}
         self.spans: dict[str, Span] = {}
 
-    def resolve(self, body: Node) -> Graph:
+    def resolve(self, body: Tree) -> Graph:
         following: dict[str, Value] = {}
         done: Value | None = None
         results: list[Value] = []
@@ -198,7 +198,7 @@ class _Body:
                         nearest(name, self.values))
         return self.values[name]
 
-    def assign(self, item: Node) -> None:
+    def assign(self, item: Tree) -> None:
         name_token, op, *rest = item.children
         name, span = unspell(str(name_token)), _span(op, self.source)
         parts: dict[str, Any] = {tree.data: tree for tree in rest}
