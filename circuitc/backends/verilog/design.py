@@ -1,0 +1,68 @@
+"""The design tree: everything that will be printed, decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuitc.ir import Module, Netlist, Type
+
+from .interface import Interface
+from .options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A port of a Verilog module."""
+
+    id: str
+    direction: str              # "input" or "output"
+    type: Type
+    comment: str = ""
+    registered: bool = False    # `output reg`
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a module: a pyverilog tree (or None: a remark on its own) and the comment printed with it."""
+
+    tree: Any
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """A netlist as the body of a module: the bits of its inputs and outputs, in order, by their Verilog spelling."""
+
+    netlist: Netlist
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    reserved: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One Verilog module: header comments, ports, and a body of items or of gates."""
+
+    name: str
+    remarks: tuple[str, ...]
+    pins: tuple[Pin, ...]
+    body: tuple[Item, ...] | Gates
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A module of the IR as Verilog modules, callees first, the entry's last."""
+
+    module: Module
+    options: Options
+    interfaces: Mapping[str, Interface]
+    units: tuple[Unit, ...]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    bench: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def top(self) -> Interface:
+        """The face of the entry func."""
+        return self.interfaces[self.module.entry.name]
