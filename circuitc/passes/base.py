@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,13 +10,15 @@ from typing import Any, ClassVar
 
 from circuitc.ir import Func, Graph, Module, Netlist
 
+from .options import print_option
+
 
 @dataclass(slots=True)
 class Context:
     """What a pass may look at besides the program, and where it notes what it found.
 
-    `calibration` maps input port names to raw numbers, [samples, *shape]. `facts` is the pass's own notebook (plain JSON values);
-    the runner files it in the module's facts under the pass's name.
+    `calibration` maps input port names to raw numbers, [samples, *shape]. `facts` is the pass's own notebook (plain
+    JSON values); the runner files it with the pass's record in the module's facts.
     """
 
     calibration: Mapping[str, Any] | None = None
@@ -38,9 +41,27 @@ class Pass:
         """The pass's name in pipelines: the class name in kebab-case."""
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
+    @classmethod
+    def required_options(cls) -> tuple[str, ...]:
+        """Give the names of the options that have no default."""
+        return tuple(f.name for f in dataclasses.fields(cls) if _default(f) is dataclasses.MISSING)
+
+    def options(self) -> dict[str, Any]:
+        """Give the options that differ from their defaults, in the order of the fields."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != _default(f)}
+
+    def __str__(self) -> str:
+        """Print the pass as pipelines write it: `prune{sparsity=0.5}`; options at their defaults are left out."""
+        options = ",".join(f"{name}={print_option(value)}" for name, value in self.options().items())
+        return f"{self.name()}{{{options}}}" if options else self.name()
+
     def apply(self, module: Module, context: Context) -> Module:
         """Give the module after this pass."""
         raise NotImplementedError
+
+
+def _default(f: dataclasses.Field[Any]) -> Any:
+    return f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
 
 
 @dataclass(frozen=True, slots=True)
