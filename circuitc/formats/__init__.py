@@ -1,0 +1,7 @@
+"""File formats: each recognises, reads and writes one kind of file."""
+
+from .base import Format
+from .detect import detect, formats, load, write
+from .files import companion_path
+
+__all__ = ["Format", "companion_path", "detect", "formats", "load", "write"]

@@ -1,0 +1,84 @@
+"""Find formats, passes and backends by name: one row each, imported when asked for.
+
+To add one of ours, add a row `name -> "module:NAME"`. Other packages add theirs through the entry point groups
+`circuitc.formats`, `circuitc.passes` and `circuitc.backends`; a name of ours always means ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any, Literal
+
+from circuitc.diagnostics import error, nearest
+
+PluginKind = Literal["format", "pass", "backend"]
+
+# In the order in which `load` asks them whether a file is theirs: strict signatures first.
+FORMATS: Mapping[str, str] = MappingProxyType({
+    "aiger": "circuitc.formats.aiger:AIGER",
+    "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
+    "ccir": "circuitc.formats.ccir:CCIR",
+    "bench": "circuitc.formats.bench:BENCH",
+    "boolearn": "circuitc.formats.boolearn:BOOLEARN",
+    "model-json": "circuitc.formats.model_json:MODEL_JSON",
+})
+
+PASSES: Mapping[str, str] = MappingProxyType({
+    "fold": "circuitc.passes.fold:Fold",
+    "cse": "circuitc.passes.cse:Cse",
+    "dce": "circuitc.passes.dce:Dce",
+    "simplify": "circuitc.passes.simplify:Simplify",
+    "ranges": "circuitc.passes.ranges:Ranges",
+    "tabulate": "circuitc.passes.tabulate:Tabulate",
+    "scalarize": "circuitc.passes.scalarize:Scalarize",
+    "lower-to-gates": "circuitc.passes.lower_to_gates:LowerToGates",
+    "strash": "circuitc.passes.strash:Strash",
+    "sweep-dead": "circuitc.passes.sweep_dead:SweepDead",
+    "snap-thresholds": "circuitc.passes.snap_thresholds:SnapThresholds",
+})
+
+BACKENDS: Mapping[str, str] = MappingProxyType({
+    "llvm": "circuitc.backends.llvm:LLVM",
+    "verilog": "circuitc.backends.verilog:VERILOG",
+    "aiger": "circuitc.backends.aiger:AIGER",
+})
+
+_TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({
+    "format": FORMATS, "pass": PASSES, "backend": BACKENDS})
+_GROUPS: Mapping[PluginKind, str] = MappingProxyType({
+    "format": "circuitc.formats", "pass": "circuitc.passes", "backend": "circuitc.backends"})
+
+
+def plugin_names(kind: PluginKind) -> tuple[str, ...]:
+    """List the names of a kind: ours in table order, then those of other packages by name."""
+    ours = _TABLES[kind]
+    return (*ours, *sorted({entry.name for entry in _entries(kind)} - set(ours)))
+
+
+def load_plugin(kind: PluginKind, name: str) -> Any:
+    """Import what a name stands for; an unknown name is refused with the nearest known one."""
+    target = _TABLES[kind].get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(import_module(module), attribute)
+    for entry in _entries(kind):
+        if entry.name == name:
+            return _load_foreign(kind, entry)
+    raise error(f"there is no {kind} named {name!r}", help=nearest(name, plugin_names(kind)))
+
+
+def _entries(kind: PluginKind) -> Iterable[EntryPoint]:
+    """Give other packages' entry points of a kind in an order that does not depend on how they were found."""
+    return sorted(entry_points(group=_GROUPS[kind]), key=lambda entry: (entry.name, entry.value))
+
+
+def _load_foreign(kind: PluginKind, entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as e:
+        package = entry.dist.name if entry.dist else entry.module
+        raise error(f"the {kind} {entry.name} of package {package} cannot be imported: {e}",
+                    help=f"update or remove {package}") from e
