@@ -303,7 +303,7 @@ def _threshold(a: Application, x: Raw, w: Raw, t: Raw) -> Raw:
     if common > fraction:
         total = total.astype(object) * (1 << (common - fraction))
     above = total > t * (1 << (common - a.types[2].fraction))
-    return np.where(np.asarray(above, dtype=bool), 1, -1).astype(np.int64)
+    return settle(a, np.where(np.asarray(above, dtype=bool), 1, -1), 0)
 
 
 OPS: tuple[OpDef, ...] = (

@@ -259,7 +259,7 @@ _INDEXING: tuple[OpDef, ...] = (
     OpDef("update", (3, 3), _infer_update, _update,
           "The tensor with row `index` of axis 0 replaced; unchanged where the index is outside."),
     OpDef("one_hot", (1, 1), _infer_one_hot,
-          lambda a, x: (np.arange(a["size"]) == x[..., None]).astype(np.int64),
+          lambda a, x: settle(a, np.arange(a["size"]) == x[..., None], 0),
           "A bit vector with 1 at the index; all 0 where it is outside.", {"size": Attribute(int)}),
     OpDef("priority", (1, 1), _infer_priority, lambda a, x: settle(a, np.argmax(x != 0, axis=-1), 0),
           "The lowest index on the last axis whose bit is 1; 0 where none is."),
@@ -268,7 +268,7 @@ _INDEXING: tuple[OpDef, ...] = (
 _BITS: tuple[OpDef, ...] = (
     OpDef("pack", (1, 1), _infer_pack, _pack, "Words of the declared type from bits on the last axis, lowest first.",
           declares=True),
-    OpDef("unpack", (1, 1), _infer_unpack, lambda a, x: raw_bits(a.types[0], x),
+    OpDef("unpack", (1, 1), _infer_unpack, lambda a, x: settle(a, raw_bits(a.types[0], x), 0),
           "The bits of each number on a new last axis, lowest first."),
 )
 
