@@ -164,7 +164,7 @@ class Module:
 
     @cached_property
     def constants(self) -> Mapping[str, Constant]:
-        """All constants of all bodies and registers by a readable, unique name, in order of first use."""
+        """The constants that bodies and registers use, by a readable, unique name, in order of first use."""
         named: dict[Constant, str] = {}
         taken: set[str] = set()
         for wish, constant in _constants(self):
@@ -184,9 +184,10 @@ def _constants(module: Module) -> Iterator[tuple[str, Constant]]:
             if register.initial is not None and not register.initial.is_uniform:
                 yield f"{register.name}_init", register.initial
         if isinstance(func.body, Graph):
-            for node in func.body.nodes:
-                if node.op == "constant":
-                    yield node.name, node.constant
+            nodes = func.body.nodes
+            for value in (*(v for node in nodes for v in node.operands), *func.body.outputs):
+                if nodes[value].op == "constant":
+                    yield nodes[value].name, nodes[value].constant
 
 
 def module_of(func: Func, *more: Func, name: str = "") -> Module:

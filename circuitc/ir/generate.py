@@ -12,6 +12,7 @@ from .constant import Constant
 from .func import ONCE, PLAIN, Encoding, Func, Module, Port, Rate, Register, Schedule
 from .generate_nodes import Growth
 from .graph import Value
+from .interpreter import stepped
 from .netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
 from .types import BIT, Type
 from .values import random_raw
@@ -52,8 +53,7 @@ def random_module(rng: np.random.Generator, size: int, *, exact_only: bool = Fal
     for k in range(int(rng.integers(0, 3))):
         part = random_func(rng, max(2, size // 4), exact_only=exact_only, ops=ops, name=f"part{k}",
                            schedule=bool(rng.random() < 0.3), callees=tuple(funcs))
-        if all(p.rate == "call" for p in (*part.inputs, *part.outputs)):  # a call passes no sequences
-            funcs.append(part)
+        funcs.append(part)
     main = random_func(rng, size, exact_only=exact_only, ops=ops, schedule=schedule, callees=tuple(funcs))
     return Module({f.name: f for f in (main, *funcs)}, "main", "random")
 
@@ -84,10 +84,15 @@ def _rate(g: Growth, schedule: Schedule) -> Rate:
 
 
 def _call(g: Growth, func: Func) -> None:
-    """Add a call of a func on values of its ports' types."""
-    operands = [g.like(p.type) for p in func.inputs]
+    """Add a call of a func on values of its ports' types; step ports carry their steps on a first axis."""
+    steps = g.count(1, 3) if func.schedule.kind == "stream" else func.schedule.count
+    operands = [g.like(_called(func, p, steps)) for p in func.inputs]
     result = g.choose(func.results)
-    g.builder.call(func.name, result.name, result.type, *operands, name="call")
+    g.builder.call(func.name, result.name, _called(func, result, steps), *operands, name="call")
+
+
+def _called(func: Func, port: Port, steps: int) -> Type:
+    return port.type.with_shape((steps, *port.type.shape)) if stepped(func, port.rate) else port.type
 
 
 def _closed(g: Growth, frame: _Frame, name: str) -> Func:

@@ -110,7 +110,7 @@ def _graph_lines(func: Func, graph: Graph, constants: Mapping[Constant, str]) ->
     spelled = [spell("%", name) for name in entering]
     for node in graph.nodes[graph.inputs:]:
         if node.is_constant:
-            spelled.append(spell("#", constants[node.constant]))
+            spelled.append(spell("#", constants.get(node.constant, "")))  # what nothing uses has no name
         else:
             spelled.append(spell("%", next(names)))
             yield "  " + _statement(node, spelled)
