@@ -1,0 +1,5 @@
+"""The command line: a thin shell over the API, with the same names."""
+
+from .app import main
+
+__all__ = ["main"]

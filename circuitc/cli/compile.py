@@ -1,0 +1,118 @@
+"""`circuitc compile`, `report` and `convert`: make artefacts, read about them, change formats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from circuitc.build import Build, read_json
+from circuitc.diagnostics import error, nearest
+from circuitc.driver import compile, load
+from circuitc.formats import load_calibration, write
+from circuitc.plugins import plugin_names
+from circuitc.verify import LEVELS
+
+from .app import app
+from .output import progress, say, table
+
+Model = Annotated[Path, typer.Argument(help="A model file of any known format (see `circuitc formats`).",
+                                       show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("compile")
+def compile_command(
+    model: Model,
+    target: Annotated[str, typer.Option(help="What to make: see `circuitc targets`.")] = "verilog",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the build; written whole or not at all.",
+                                             show_default="build")] = None,
+    passes: Annotated[str | None, typer.Option(help="A pipeline, such as `fold,cse` (see `circuitc passes`).",
+                                               show_default="the target's own")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Data for approximate passes: .npz, or .dat.")] = None,
+    prove: Annotated[bool, typer.Option("--prove", help="Prove that the artefact equals the model.")] = False,
+    require: Annotated[str, typer.Option(metavar="LEVEL", help="Exit with 3 if the evidence is less: "
+                                         + ", ".join(LEVELS) + ".", show_default=False)] = "",
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Check nothing; the certificate says so.")] = False,
+    time: Annotated[float, typer.Option(metavar="SECONDS", help="How long a proof may take.")] = 60.0,
+    vectors: Annotated[int, typer.Option(help="How many random vectors simulation takes.", min=1)] = 1000,
+    option: Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE",
+                                                     help="An option of the target; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compile a model to Verilog, CPU code or a gate list, with a certificate of what was checked.
+
+    Example: circuitc compile model.json --target verilog --prove -o build
+    """
+    if target not in plugin_names("backend"):
+        raise error(f"there is no target {target}", help=nearest(target, plugin_names("backend")))
+    if require and require.split()[0] not in LEVELS:
+        raise error(f"there is no evidence level {require}", help=nearest(require, LEVELS))
+    with progress() as stage:
+        build = compile(model, target, out or Path("build"), passes=passes, options=_options(option or []),
+                        calibration=load_calibration(calibration) if calibration else None, prove=prove,
+                        require=require, verify=not no_verify, seconds=time, vectors=vectors, progress=stage)
+    say(summary(build), {"out": str(build.folder), "main": build.main, "files": sorted(build.artefacts),
+                         "report": build.report, "certificate": build.certificate}, as_json)
+
+
+def _options(pairs: Sequence[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise error(f"--option takes KEY=VALUE, got {pair!r}")
+        options[key] = value
+    return options
+
+
+def summary(build: Build) -> list[str]:
+    """Say in a few lines what was made of the model and what is known about it."""
+    lines = [f"{build.report['model']}: {line}" for line in census(build.report)]
+    figures = ", ".join(f"{v} {k}" if isinstance(v, int) else f"{k} {v}" for k, v in
+                        build.report["figures"].items() if isinstance(v, (int, str)))
+    lines.append(f"{build.target}: {build.files[build.target]}" + (f" ({figures})" if figures else ""))
+    return [*lines, *build.summary]
+
+
+def census(report: Any) -> list[str]:
+    """Quote the one-line summaries that passes left in the report."""
+    records = report.get("facts", {}).get("passes", [])
+    return [str(r["facts"]["summary"]) for r in records if isinstance(r.get("facts"), dict) and "summary" in r["facts"]]
+
+
+@app.command("report")
+def report_command(
+    build: Annotated[Path, typer.Argument(help="The folder of a build.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say what a build holds: figures, passes with their evidence, and what was proved or only tested."""
+    report, certificate = read_json(build, "report.json"), read_json(build, "certificate.json")
+    lines = [f"{report['model']} for {report['target']}: {build / str(report['main'])}", *census(report), ""]
+    lines += table((k, str(v)) for k, v in report["figures"].items())
+    records = report["facts"].get("passes", [])
+    lines += ["", "passes", *table((f"  {r['name']}", "exact" if r["exact"] else "approximate",
+                                    "changed" if r["changed"] else "no change", _level(r["evidence"]))
+                                   for r in records)]
+    lines += ["", "evidence", *(f"  {line}" for line in report["evidence"])]
+    say(lines, {"report": report, "certificate": certificate}, as_json)
+
+
+def _level(evidence: Any) -> str:
+    return " ".join(str(evidence[k]) for k in ("level", "vectors") if k in evidence)
+
+
+@app.command("convert")
+def convert_command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A model file.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its ending names the format.",
+                                           show_default=False)],
+    passes: Annotated[str | None, typer.Option(help="A pipeline to run between.")] = None,
+) -> None:
+    """Convert a model from one format to another, where the body fits (see `circuitc formats`)."""
+    from circuitc.passes import run_passes
+
+    module = load(source)
+    write(run_passes(module, passes) if passes else module, target)

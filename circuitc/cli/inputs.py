@@ -1,0 +1,91 @@
+"""Read inputs for a run: `.npz` by port name, `.npy` for the only port; all inputs, or random ones."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from circuitc.diagnostics import error
+from circuitc.files import write_atomically
+from circuitc.ir import Func, decode, encode, random_raw, unflatten_bits
+
+MAX_BYTES = 1 << 32
+MAX_EXHAUSTIVE_BITS = 20
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Read a `.npz` (by name) or a `.npy` (under the name ""); nothing in it is ever executed."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(item.file_size for item in archive.infolist()) > MAX_BYTES:
+                    raise error(f"{path}: unpacks to more than {MAX_BYTES} bytes")
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        return {"": np.load(path, allow_pickle=False)}
+    except OSError as e:
+        raise error(f"{path}: {e.strerror or e}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, SyntaxError) as e:
+        raise error(f"{path}: is not an .npz or .npy file of plain arrays ({' '.join(str(e).split())[:80]})") from None
+
+
+def encoded_inputs(func: Func, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn real values by port name into raw numbers with a batch axis (and steps, where the port has them)."""
+    if set(arrays) == {""}:
+        if len(func.inputs) != 1:
+            raise error(f"@{func.name} has {len(func.inputs)} inputs; a bare .npy serves one",
+                        help="give an .npz with an array for each of " + ", ".join(p.name for p in func.inputs[:5]))
+        arrays = {func.inputs[0].name: arrays[""]}
+    raw: dict[str, Any] = {}
+    for name, values in arrays.items():
+        port = func.input(name)
+        lead = 2 if port.rate == "step" and func.schedule.kind != "once" else 1
+        raw[name] = encode(port, values, lead)
+    return raw
+
+
+def decoded_outputs(func: Func, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn raw results into real values by port name."""
+    return {name: decode(func.result(name), values) for name, values in raw.items()}
+
+
+def all_inputs(func: Func) -> dict[str, Any]:
+    """Make every input of a combinational func, in counting order."""
+    types = [p.type for p in func.inputs]
+    bits = sum(t.bits for t in types)
+    if bits > MAX_EXHAUSTIVE_BITS or any(t.is_float for t in types) or not func.is_combinational:
+        raise error(f"@{func.name} has {bits} input bits; --exhaustive takes combinational funcs of at most "
+                    f"{MAX_EXHAUSTIVE_BITS}", help="use --random N")
+    pattern = (np.arange(1 << bits)[:, None] >> np.arange(bits)) & 1
+    return dict(zip((p.name for p in func.inputs), unflatten_bits(types, pattern), strict=True))
+
+
+def random_inputs(func: Func, count: int, steps: int, seed: int) -> dict[str, Any]:
+    """Draw raw inputs, the same ones for the same seed."""
+    rng = np.random.default_rng(seed)
+    length = func.schedule.count if func.schedule.kind in ("iterate", "until") else steps
+    raw: dict[str, Any] = {}
+    for port in func.inputs:
+        stepped = port.rate == "step" and func.schedule.kind != "once"
+        t = port.type.with_shape((length, *port.type.shape)) if stepped else port.type
+        raw[port.name] = random_raw(t, count, rng)
+    return raw
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write results as `.npz` by port name, whole or not at all."""
+    import io
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.asarray(a, dtype=np.int64) if np.asarray(a).dtype == object and _fits(a) else
+                        np.asarray(a, dtype=np.uint64) if np.asarray(a).dtype == object else np.asarray(a)
+                        for name, a in arrays.items()})
+    write_atomically(path, buffer.getvalue())
+
+
+def _fits(array: Any) -> bool:
+    return bool(np.all(np.asarray(array) < 1 << 63))

@@ -1,0 +1,168 @@
+"""The road of a model: format -> pipeline -> backend -> evidence -> build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from circuitc.backends.base import Emission
+from circuitc.build import SCHEMA, Build, digest, json_bytes, read_json, refuse_foreign, write_folder
+from circuitc.diagnostics import CircuitError, error
+from circuitc.evidence import Checked, check_emission
+from circuitc.formats import load as read_model
+from circuitc.ir import Graph, Module, print_module, verify_module
+from circuitc.passes import run_passes
+from circuitc.plugins import load_plugin
+
+Progress = Callable[[str], None]
+
+
+def silent(stage: str) -> None:
+    """Take no notice of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a compile is asked for, beside the model and the target."""
+
+    passes: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
+    prove: bool = False
+    require: str = ""
+    verify: bool = True
+    seconds: float = 60.0
+    vectors: int = 1000
+
+
+def load(path: str | Path) -> Module:
+    """Read a model file of any known format and check it; a CircuitError says what is wrong with it."""
+    module = read_model(Path(path))
+    verify_module(module)
+    return module
+
+
+def compile(model: Module | str | Path, target: str = "verilog", out: str | Path | None = None, *,
+            progress: Progress = silent, **wishes: Any) -> Build:
+    """Compile a model for a target; with `out` the build is written there, whole or not at all.
+
+    Keyword arguments are the fields of `Wishes`: `passes` (a pipeline as text), `options`, `calibration`, `prove`,
+    `require` (an evidence level), `verify`, `seconds` (for proofs) and `vectors` (for simulation).
+    """
+    wish = Wishes(**wishes)
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        refuse_foreign(folder)
+    backend = load_plugin("backend", target)
+    progress("reading the model")
+    module = load(model) if not isinstance(model, Module) else model
+    progress("running passes")
+    final = prepare(module, target, wish)
+    problems = backend.check(final, wish.options)
+    if problems:
+        raise CircuitError(problems)
+    progress(f"making {target}")
+    emission = backend.emit(backend.build(final, wish.options))
+    progress("checking what was made" if not wish.prove else "proving what was made")
+    checked = check_emission(module, final, emission, target, wish.verify, wish.prove, wish.seconds, wish.vectors)
+    build = _build(model, module, final, target, emission, checked, folder)
+    if wish.require:
+        checked.require(wish.require)
+    if folder is not None:
+        progress("writing")
+        write_folder(folder, build.artefacts)
+    return build
+
+
+def prepare(module: Module, target: str, wish: Wishes) -> Module:
+    """Run the asked-for pipeline, or the one that the target needs."""
+    pipeline = wish.passes if wish.passes is not None else default_pipeline(module, target, wish.options)
+    if not pipeline:
+        return module
+    return run_passes(module, pipeline, calibration=wish.calibration, check=wish.verify)
+
+
+def default_pipeline(module: Module, target: str, options: Mapping[str, str]) -> str:
+    """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU."""
+    graphs = [f.body for f in module.funcs.values() if isinstance(f.body, Graph)]
+    if not graphs:
+        return "strash,sweep-dead" if target == "verilog" else ""
+    logic = all(_is_logic(g) for g in graphs)
+    first = "clean,snap-thresholds" if logic else "clean,tabulate"
+    match target:
+        case "llvm":
+            return f"{first},lower-to-gates" if logic else first
+        case "verilog" if not logic and options.get("level", "ops") != "gates":
+            return f"{first},ranges,scalarize,clean"
+        case _:
+            return f"{first},lower-to-gates,sweep-dead"
+
+
+def _is_logic(graph: Graph) -> bool:
+    """Tell whether a graph is a network of threshold and bit gates: single bits in, single bits out."""
+    return all(n.type.is_spin or n.type.is_bit for n in graph.nodes if not n.is_constant)
+
+
+def _build(model: Module | str | Path, module: Module, final: Module, target: str, emission: Emission,
+           checked: Checked, folder: Path | None) -> Build:
+    program = program_files(final)
+    artefacts = {**emission.files, **program, "ports.json": json_bytes(emission.ports)}
+    source = {"name": module.name, "sha256": digest(print_module(module).encode())} if isinstance(model, Module) else {
+        "name": Path(model).name, "sha256": digest(Path(model).read_bytes())}
+    certificate = {"schema": SCHEMA, **checked.certificate(source, final, artefacts)}
+    report = {"schema": "circuitc.report/1", "model": module.name, "target": target, "main": emission.main,
+              "program": next(iter(program)), "figures": dict(emission.figures), "facts": final.facts,
+              "evidence": checked.lines(), "seconds": checked.seconds}
+    artefacts = {**artefacts, "certificate.json": json_bytes(certificate), "report.json": json_bytes(report)}
+    return Build(final, target, artefacts, emission.main, emission.ports, report, certificate, folder,
+                 tuple(checked.lines()))
+
+
+def program_files(module: Module) -> dict[str, bytes]:
+    """Print a module as `program.ccir`, with its large constants in `program.npz`."""
+    from circuitc.formats.ccir import CCIR
+
+    assert CCIR.write is not None
+    return {f"program{suffix or '.ccir'}": content for suffix, content in CCIR.write(module).items()}
+
+
+def open_build(folder: str | Path) -> tuple[Module, dict[str, Any], dict[str, Any]]:
+    """Read a build back: its program, its port map and its report."""
+    folder = Path(folder)
+    report = read_json(folder, "report.json")
+    return load(folder / "program.ccir"), read_json(folder, "ports.json"), report
+
+
+def jit(model: Module | str | Path, cpu: str | None = None) -> Any:
+    """Compile a module to native code in this process: a function of numpy arrays, batch axis first.
+
+    `f(x, ...)` takes raw numbers by position or name; `f.packed(words)` runs bit-level funcs on 64 samples a word.
+    """
+    from circuitc.backends.llvm import compile_native
+
+    module = model if isinstance(model, Module) else load(model)
+    return compile_native(module, cpu=cpu)
+
+
+def simulate(model: Module | str | Path, inputs: Mapping[str, Any], engine: str = "yosys") -> dict[str, Any]:
+    """Run the Verilog of a model or of a build on raw numbers, through `yosys`, `icarus` or `verilator`.
+
+    Shapes are those of `circuitc.run`.
+    """
+    from circuitc.simulate import simulate_verilog
+
+    if not isinstance(model, Module) and Path(model).is_dir():
+        folder = Path(model)
+        module, ports, report = open_build(folder)
+        if report.get("target") != "verilog":
+            raise error(f"{folder}: is a build for {report.get('target')}, not for verilog")
+        text = (folder / str(report["main"])).read_text()
+    else:
+        build = compile(model, "verilog", verify=False)
+        module, ports, text = build.module, build.ports, build.artefacts[build.main].decode()
+    return simulate_verilog(text, ports, module, inputs, engine=engine)
+
+
+__all__: Sequence[str] = ("Wishes", "compile", "default_pipeline", "jit", "load", "open_build", "prepare", "simulate")
