@@ -1,0 +1,1 @@
+"""Builders of model families from their parameters."""
