@@ -75,7 +75,7 @@ def gate_level_faults(module: Module, target: str) -> list[Diagnostic]:
     ports = (*func.inputs, *func.outputs, *func.registers)
     faults += [Diagnostic(f"{port.name} of @{func.name} is {port.type}, {target} takes bits", func.span,
                           "quantize the model to exact types first") for port in ports if port.type.is_float]
-    for what, group in (("inputs", func.inputs), ("outputs", func.outputs), ("registers", func.registers)):
+    for what, group in (("inputs and registers", (*func.inputs, *func.registers)), ("outputs", func.outputs)):
         faults += _name_faults(what, bit_names(group), func)
     return faults
 

@@ -39,8 +39,8 @@ def parse_aiger(data: bytes, source: str, name: str = "circuit") -> Module:
     rate = "step" if header.latches else "call"
     netlist = aig(header.inputs + header.latches, body.ands, np.concatenate([body.outputs, body.following]))
     return module_of(Func(
-        name, vector_ports(inputs, rate, "input", span), vector_ports(outputs, rate, "output", span), netlist,
-        bit_registers(latches, body.resets, span), STREAM if header.latches else ONCE, span=span))
+        name, vector_ports(inputs, rate, "input", span, latches), vector_ports(outputs, rate, "output", span),
+        netlist, bit_registers(latches, body.resets, span), STREAM if header.latches else ONCE, span=span))
 
 
 def _read_binary(file: AigerFile, header: Header) -> Body:

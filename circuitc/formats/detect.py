@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Literal
 
 from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Module
@@ -23,7 +24,7 @@ def formats() -> list[Format]:
 def load(path: str | Path, format: str | None = None) -> Module:
     """Read a model file of any format; `format` names one instead of looking."""
     path = Path(path)
-    chosen = load_plugin("format", format) if format else detect(path)
+    chosen: Format = load_plugin("format", format) if format else detect(path)
     if chosen.read is None:
         raise error(f"{path}: format {chosen.name} is written only")
     _head(path)
@@ -37,7 +38,7 @@ def detect(path: Path) -> Format:
         candidate: Format = load_plugin("format", name)
         if candidate.read is not None and candidate.sniff(head):
             return candidate
-    return _by_ending(path, [f for f in formats() if f.read is not None], "read")
+    return _by_ending(path, "read")
 
 
 def write(module: Module, path: str | Path, format: str | None = None) -> list[Path]:
@@ -46,8 +47,7 @@ def write(module: Module, path: str | Path, format: str | None = None) -> list[P
     Files appear whole or not at all; companions lie beside the file under its stem.
     """
     path = Path(path)
-    chosen = load_plugin("format", format) if format else _by_ending(
-        path, [f for f in formats() if f.write is not None], "written")
+    chosen: Format = load_plugin("format", format) if format else _by_ending(path, "written")
     if chosen.write is None:
         raise error(f"{path}: format {chosen.name} is read only")
     contents = {_companion(path, suffix): content for suffix, content in chosen.write(module).items()}
@@ -59,10 +59,15 @@ def _companion(path: Path, suffix: str) -> Path:
     return path.with_name(path.stem + suffix) if suffix else path
 
 
-def _by_ending(path: Path, known: list[Format], done: str) -> Format:
-    for candidate in known:
+def _by_ending(path: Path, done: Literal["read", "written"]) -> Format:
+    known: list[Format] = []
+    for name in plugin_names("format"):
+        candidate: Format = load_plugin("format", name)
+        if (candidate.read if done == "read" else candidate.write) is None:
+            continue
         if path.name.lower().endswith(candidate.endings):
             return candidate
+        known.append(candidate)
     listed = ", ".join(f"{f.name} ({' '.join(f.endings)})" for f in known)
     what = "neither content nor ending is" if done == "read" else "the ending is not that"
     raise error(f"{path}: {what} of a format that can be {done}", help=f"formats that can be {done} are {listed}")

@@ -29,12 +29,19 @@ def fill_names(given: Sequence[tuple[str, Sequence[str | None]]]) -> list[list[s
     return filled
 
 
-def vector_ports(names: Sequence[str], rate: Rate, what: str, span: Span | None) -> tuple[Port, ...]:
-    """Make ports of bits in their order: a vector where all bits of a name stand together from 0 up, else scalars."""
-    refuse_duplicates(names, what, span)
+def vector_ports(names: Sequence[str], rate: Rate, what: str, span: Span | None,
+                 others: Sequence[str] = ()) -> tuple[Port, ...]:
+    """Make ports of bits in their order: a vector where all bits of a name stand together from 0 up, else scalars.
+
+    `others` are names that ports must not have: those of latches, for inputs.
+    """
+    _refuse_duplicates(names, what, span)
+    both = set(names).intersection(others)
+    if both:
+        raise error(f"{min(both)!r} is the name of an {what} and of a latch", span, "rename one of them")
     elements = [_element(name) for name in names]
     count = Counter(base for base, _ in elements)
-    taken = set(names)
+    taken = {*names, *others}
     ports: list[Port] = []
     k = 0
     while k < len(names):
@@ -49,7 +56,7 @@ def vector_ports(names: Sequence[str], rate: Rate, what: str, span: Span | None)
     return tuple(ports)
 
 
-def refuse_duplicates(names: Sequence[str], what: str, span: Span | None) -> None:
+def _refuse_duplicates(names: Sequence[str], what: str, span: Span | None) -> None:
     """Refuse two bits of one name."""
     first: dict[str, int] = {}
     for k, name in enumerate(names):
@@ -59,7 +66,7 @@ def refuse_duplicates(names: Sequence[str], what: str, span: Span | None) -> Non
 
 def bit_registers(names: Sequence[str], resets: Sequence[int | None], span: Span | None) -> tuple[Register, ...]:
     """Make one register of a bit for each latch; a reset of None is free."""
-    refuse_duplicates(names, "latch", span)
+    _refuse_duplicates(names, "latch", span)
     initial = {0: Constant(BIT, 0), 1: Constant(BIT, 1), None: None}
     return tuple(Register(name, BIT, initial[reset]) for name, reset in zip(names, resets, strict=True))
 

@@ -1,0 +1,179 @@
+"""Make a netlist of the definitions of a `.bench` file: one gate a line where the line is a gate of two operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from circuitc.diagnostics import Span, nearest
+from circuitc.ir import ONCE, STREAM, Func, Kind, Module, Netlist, module_of
+from circuitc.ir.netlist import MAX_LUT_INPUTS
+
+from .bench_parse import CONSTANTS, BenchFile, Definition
+from .order import chain, topological_order
+from .vector_ports import bit_registers, vector_ports
+
+_RESETS = {"DFF": None, "DFFRSE": None, "DFF0": 0, "DFF1": 1}
+
+
+def build_module(file: BenchFile, name: str) -> Module:
+    """Make the module of a parsed file. A DFF starts with any value (as ABC reads it), DFF0 and DFF1 say which."""
+    latches = [d for d in file.definitions.values() if d.is_latch]
+    literals, rows = _literals(file, latches)
+    following = [_operand(file, literals, d.operands[0], d) for d in latches]
+    for d in latches:
+        _refuse_controls(file, d)
+    outputs = [_output(file, literals, name, line) for name, line in file.outputs.items()]
+    netlist = rows.finish([*outputs, *following], _names(file, literals, rows.first))
+    span, rate = Span(file.source), "step" if latches else "call"
+    states = [d.name for d in latches]
+    inputs = vector_ports([*file.inputs], rate, "input", span, states)
+    return module_of(Func(name, inputs, vector_ports([*file.outputs], rate, "output", span), netlist,
+                          bit_registers(states, [_RESETS[d.operation] for d in latches], span),
+                          STREAM if latches else ONCE, span=span))
+
+
+class GateRows:
+    """Gates in the order in which they are added, nothing shared and nothing simplified."""
+
+    def __init__(self, inputs: int) -> None:
+        self.first = 1 + inputs
+        self._kinds: list[int] = []
+        self._fanins: list[tuple[int, ...]] = []
+        self._tables: dict[int, int] = {}
+
+    def add(self, kind: Kind, fanins: tuple[int, ...], table: int = 0) -> int:
+        """Add a gate and give its literal."""
+        node = self.first + len(self._kinds)
+        self._kinds.append(kind)
+        self._fanins.append(fanins)
+        if kind == Kind.LUT:
+            self._tables[node] = table - (1 << 64) if table >> 63 else table
+        return node << 1
+
+    def finish(self, outputs: Sequence[int], names: dict[int, str]) -> Netlist:
+        """Freeze the gates with these outputs."""
+        nodes = self.first + len(self._kinds)
+        kind = np.full(nodes, Kind.INPUT, np.uint8)
+        kind[0] = Kind.FALSE
+        kind[self.first:] = self._kinds
+        offset = np.zeros(nodes + 1, np.int32)
+        offset[self.first + 1:] = np.cumsum(np.fromiter(map(len, self._fanins), np.int32, len(self._fanins)))
+        fanin = np.fromiter((f for row in self._fanins for f in row), np.int32, int(offset[-1]))
+        data = np.zeros(nodes if self._tables else 0, np.int64)
+        for node, table in self._tables.items():
+            data[node] = table
+        return Netlist(self.first - 1, kind, offset, fanin, np.array(outputs, np.int32), data, names=names)
+
+
+def _literals(file: BenchFile, latches: Sequence[Definition]) -> tuple[dict[str, int], GateRows]:
+    """Give each signal its literal: inputs, latches, then gates after their operands."""
+    sources = [*file.inputs, *(d.name for d in latches)]
+    literals = {name: node << 1 for node, name in enumerate(sources, 1)}
+    rows = GateRows(len(sources))
+    for definition in _in_order(file):
+        operands = [_operand(file, literals, name, definition) for name in definition.operands]
+        literals[definition.name] = _OPERATIONS[definition.operation](rows, operands, definition.table)
+    return literals, rows
+
+
+def _in_order(file: BenchFile) -> list[Definition]:
+    """Give the gates so that each comes after its operands; they stay as they are where that is so."""
+    gates = [d for d in file.definitions.values() if not d.is_latch]
+    number = {d.name: k for k, d in enumerate(gates)}
+    operands = [[number.get(name, -1) for name in d.operands] for d in gates]
+    if all(max(row, default=-1) < k for k, row in enumerate(operands)):
+        return gates
+    order, cycle = topological_order(operands)
+    if cycle:
+        first = gates[cycle[0]]
+        loop = chain([gates[k].name for k in cycle])
+        raise file.fault(f"signal {first.name!r} depends on itself: {loop}", first.line, "a loop needs a DFF in it",
+                         first.name)
+    return [gates[k] for k in order]
+
+
+def _operand(file: BenchFile, literals: dict[str, int], name: str, user: Definition) -> int:
+    literal = literals.get(name)
+    if literal is None:
+        literal = CONSTANTS.get(name.upper())
+    if literal is None:
+        raise _undriven(file, name, user.line, f"used by {user.name!r}")
+    return literal
+
+
+def _output(file: BenchFile, literals: dict[str, int], name: str, line: int) -> int:
+    if name not in literals:
+        raise _undriven(file, name, line, "an output")
+    return literals[name]
+
+
+def _undriven(file: BenchFile, name: str, line: int, use: str) -> Exception:
+    signals = [*file.inputs, *file.definitions]
+    return file.fault(f"signal {name!r} is {use} and nothing drives it", line,
+                      nearest(name, signals) if len(signals) <= 1000 else "", name)
+
+
+def _refuse_controls(file: BenchFile, latch: Definition) -> None:
+    """ABC writes DFFRSE(d, gnd, gnd, gnd, gnd): reset, set and enable that do something are not taken."""
+    for name in latch.operands[1:]:
+        if name in file.inputs or name in file.definitions or name.upper() != "GND":
+            raise file.fault(f"{latch.operation} {latch.name!r} has the control {name!r}, only gnd is taken",
+                             latch.line, "write set and reset as gates before a DFF", name)
+
+
+def _names(file: BenchFile, literals: dict[str, int], first: int) -> dict[int, str]:
+    """Name gates by their signals; a gate that is only known inverted, as of NAND, gets `~name`."""
+    names: dict[int, str] = {}
+    gates = [d.name for d in file.definitions.values() if not d.is_latch and literals[d.name] >> 1 >= first]
+    for name in gates:
+        if not literals[name] & 1:
+            names.setdefault(literals[name] >> 1, name)
+    for name in gates:
+        if literals[name] & 1 and f"~{name}" not in file.definitions:
+            names.setdefault(literals[name] >> 1, f"~{name}")
+    return dict(sorted(names.items()))
+
+
+def _tree(rows: GateRows, kind: Kind, operands: Sequence[int]) -> int:
+    """Join operands two by two, neighbours first."""
+    level = list(operands)
+    while len(level) > 1:
+        joined = [rows.add(kind, (a, b)) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = joined + level[2 * len(joined):]
+    return level[0]
+
+
+def _lut(rows: GateRows, operands: Sequence[int], table: int) -> int:
+    """Add a look-up table; one too wide for a gate is split on its last operand."""
+    size = 1 << len(operands)
+    if table in (0, (1 << size) - 1):
+        return table & 1
+    if len(operands) <= MAX_LUT_INPUTS:
+        return rows.add(Kind.LUT, tuple(operands), table)
+    low = _lut(rows, operands[:-1], table & ((1 << size // 2) - 1))
+    high = _lut(rows, operands[:-1], table >> size // 2)
+    x = operands[-1]
+    return low if low == high else rows.add(Kind.LUT, (low, high, x), 0b11001010)
+
+
+def _or(rows: GateRows, operands: Sequence[int]) -> int:
+    return _tree(rows, Kind.AND, [f ^ 1 for f in operands]) ^ 1
+
+
+_OPERATIONS: dict[str, Callable[[GateRows, Sequence[int], int], int]] = {
+    "AND": lambda rows, f, _: _tree(rows, Kind.AND, f),
+    "NAND": lambda rows, f, _: _tree(rows, Kind.AND, f) ^ 1,
+    "OR": lambda rows, f, _: _or(rows, f),
+    "NOR": lambda rows, f, _: _or(rows, f) ^ 1,
+    "XOR": lambda rows, f, _: _tree(rows, Kind.XOR, f),
+    "XNOR": lambda rows, f, _: _tree(rows, Kind.XOR, f) ^ 1,
+    "NOT": lambda rows, f, _: f[0] ^ 1,
+    "INV": lambda rows, f, _: f[0] ^ 1,
+    "BUF": lambda rows, f, _: f[0],
+    "BUFF": lambda rows, f, _: f[0],
+    "VDD": lambda rows, f, _: 1,
+    "GND": lambda rows, f, _: 0,
+    "LUT": _lut,
+}
