@@ -1,0 +1,254 @@
+"""Native functions in this process: raw numbers in numpy arrays in, raw numbers out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitc.diagnostics import error, nearest
+from circuitc.ir import Func, Module, Netlist, Port
+
+from . import target as targets
+from .func import is_stepped, registers_of, write_program
+from .lowering import refusals
+from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
+from .unit import Unit, reachable
+
+Raw = NDArray[Any]
+_ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed": "plpp"}
+_C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
+
+
+class Code:
+    """Machine code in memory. It lives as long as this object, and so do the constants that it reads."""
+
+    def __init__(self, unit: Unit, *, level: int) -> None:
+        self._kept: list[Any] = list(unit.kept)
+        tm = targets.machine(unit.target, level=level, jit=True)
+        parsed = llvm.parse_assembly(str(unit.module))
+        targets.optimise(parsed, tm, level=level)
+        self._engine = llvm.create_mcjit_compiler(parsed, tm)
+        for text in unit.texts:  # straight-line gates are compiled as they stand: see netlist_straight
+            gates = targets.machine(unit.target, level=0, jit=True)
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), gates)
+            engine.finalize_object()
+            self._kept.append(engine)
+            for function in unit.imports:
+                address = engine.get_function_address(function)
+                if address:
+                    llvm.add_symbol(function, address)
+        self._engine.finalize_object()
+
+    def function(self, name: str, arguments: str) -> Any:
+        """Give a function by name; its arguments are `p` pointers and `l` 64-bit integers."""
+        address = self._engine.get_function_address(name)
+        assert address, f"the module has no {name}"
+        return ctypes.CFUNCTYPE(ctypes.c_int32, *(_C[a] for a in arguments))(address)
+
+
+class NativeFunction:
+    """The entry func of a module as native code.
+
+    `f(x, ...)` and `f(name=x)` take raw numbers, batch axis first, and answer the one output's raw numbers or a tuple
+    of all; `f.run({name: raw})` answers all by name, in the shapes of `circuitc.ir.run`. `f.packed(words)` evaluates a
+    netlist on 64 samples a word. `f.stepper(batch)` keeps registers from step to step.
+    """
+
+    def __init__(self, unit: Unit, code: Code) -> None:
+        self.module: Module = unit.program
+        self.func: Func = unit.program.entry
+        self.figures: dict[str, Any] = dict(unit.figures)
+        self._sites = tuple(unit.sites)
+        self._code = code
+        self._functions = {name: code.function(f"{unit.prefix}_{name}", kinds)
+                           for name, kinds in _ARGUMENTS.items()
+                           if name != "packed" or isinstance(self.func.body, Netlist)}
+        self._scratch_bytes = unit.scratch[self.func.name]
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        """Call on raw numbers, by position or by name."""
+        ports = self.func.inputs
+        if len(values) > len(ports):
+            raise error(f"@{self.func.name} takes {len(ports)} inputs, got {len(values)}")
+        results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
+        answers = tuple(results[p.name] for p in self.func.outputs)
+        return answers[0] if len(answers) == 1 else answers
+
+    def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
+        """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
+        func = self.func
+        arrays = _checked(func, inputs)
+        batch = len(arrays[0]) if arrays else 1
+        steps = _steps(func, arrays)
+        initial = self._initial(batch, dict(state or {}))
+        outputs = [np.empty((batch, steps, *p.type.shape) if is_stepped(func, p) else (batch, *p.type.shape),
+                            compact_dtype(p.type)) for p in func.results]
+        if batch:
+            scratch = self._scratch()
+            self._call("run", scratch, batch, steps, _pointers(arrays), _pointers(outputs), initial)
+        return {p.name: from_compact(p.type, o) for p, o in zip(func.results, outputs, strict=True)}
+
+    def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
+
+        Registers, where there are any, come in after the input ports and go out after the output ports.
+        """
+        body = self.func.body
+        if not isinstance(body, Netlist):
+            raise error(f"@{self.func.name} has a graph body; packed words are for netlists",
+                        help="run the passes that lower it to gates")
+        words = np.ascontiguousarray(words, np.uint64)
+        if words.ndim != 2 or len(words) != body.inputs:
+            raise error(f"@{self.func.name} takes words of shape [{body.inputs}, n], got {list(words.shape)}")
+        out = np.empty((len(body.outputs), words.shape[1]), np.uint64)
+        if out.size:
+            self._call("packed", self._scratch(), words.shape[1], words, out)
+        return out
+
+    def stepper(self, batch: int = 1, state: Mapping[str, Any] | None = None) -> NativeStepper:
+        """Make a machine of `batch` samples that keeps its registers from step to step."""
+        return NativeStepper(self, batch, dict(state or {}))
+
+    def _scratch(self) -> NDArray[np.uint8]:
+        return aligned_zeros(max(64, self._scratch_bytes))
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        status = self._functions[name](*(
+            a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
+        if status:
+            raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
+
+    def _initial(self, batch: int, state: dict[str, Any]) -> NDArray[np.uint8] | None:
+        """Lay out the registers of each sample, or None where all start as the program says."""
+        func, layout = self.func, registers_of(self.func)
+        for name in state:
+            if all(r.name != name for r in func.registers):
+                raise error(f"@{func.name} has no register {name}",
+                            help=nearest(name, (r.name for r in func.registers)))
+        for register in func.registers:
+            if register.initial is None and register.name not in state:
+                raise error(f"register {register.name} of @{func.name} has no initial value",
+                            help=f"give one with state={{{register.name!r}: ...}}")
+        if not func.registers:
+            return None
+        records = np.zeros((batch, layout.size), np.uint8)
+        if batch:
+            self._call("reset", records, batch)
+        for register, offset in zip(func.registers, layout.offsets, strict=True):
+            if register.name in state:
+                given = np.asarray(state[register.name]).astype(register.type.dtype)
+                given = np.broadcast_to(given if given.ndim > register.type.rank else given[None],
+                                        (batch, *register.type.shape))
+                stored = to_compact(register.type, given).reshape(batch, -1).view(np.uint8)
+                records[:, offset:offset + stored.shape[1]] = stored
+        return records
+
+
+class NativeStepper:
+    """Registers of a batch of samples, kept from step to step; `step(inputs)` answers one step's outputs."""
+
+    def __init__(self, function: NativeFunction, batch: int, state: dict[str, Any]) -> None:
+        self.function, self.batch = function, batch
+        records = function._initial(batch, state)  # pyright: ignore[reportPrivateUsage]
+        self._records = np.zeros((batch, 0), np.uint8) if records is None else records
+        self._scratch = function._scratch()  # pyright: ignore[reportPrivateUsage]
+
+    def step(self, inputs: Mapping[str, Any]) -> dict[str, Raw]:
+        """Take one step: every input port is given as [batch, *shape]."""
+        func = self.function.func
+        arrays: list[Raw] = []
+        for port in func.inputs:
+            raw = np.asarray(inputs[port.name]) if port.name in inputs else None
+            if raw is None or raw.shape != (self.batch, *port.type.shape):
+                raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
+            arrays.append(to_compact(port.type, _in_range(port, raw)))
+        outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
+        self.function._call("step", self._scratch, self._records, self.batch,  # pyright: ignore[reportPrivateUsage]
+                            _pointers(arrays), _pointers(outputs))
+        return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
+
+    @property
+    def state(self) -> dict[str, Raw]:
+        """The registers' raw numbers, [batch, *shape] each."""
+        func, layout = self.function.func, registers_of(self.function.func)
+        found: dict[str, Raw] = {}
+        for register, offset in zip(func.registers, layout.offsets, strict=True):
+            size = bytes_of(register.type)
+            stored = np.ascontiguousarray(self._records[:, offset:offset + size]).view(compact_dtype(register.type))
+            found[register.name] = from_compact(register.type, stored.reshape(self.batch, *register.type.shape))
+        return found
+
+
+def _pointers(arrays: Sequence[Raw]) -> NDArray[np.uint64]:
+    return np.array([a.ctypes.data for a in arrays] or [0], np.uint64)
+
+
+def _in_range(port: Port, raw: Raw) -> Raw:
+    """Refuse raw numbers that the port's type does not hold: compact storage would fold them into others."""
+    t = port.type
+    if t.is_float:
+        return raw
+    if raw.dtype.kind not in "biuO":
+        raise error(f"input {port.name} takes raw numbers, got {raw.dtype}", help="encode real values first")
+    if raw.size and (raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and bool(np.any(raw == 0)))):
+        raise error(f"input {port.name} has a raw number that {t.scalar} does not hold",
+                    help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
+    return raw
+
+
+def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
+    for name in inputs:
+        if all(p.name != name for p in func.inputs):
+            raise error(f"@{func.name} has no input {name}", help=nearest(name, (p.name for p in func.inputs)))
+    checked: list[Raw] = []
+    for port in func.inputs:
+        if port.name not in inputs:
+            raise error(f"@{func.name} needs the input {port.name}: {port.type}")
+        raw = np.asarray(inputs[port.name])
+        lead = 1 + is_stepped(func, port)
+        if raw.ndim != lead + port.type.rank or raw.shape[lead:] != port.type.shape:
+            axes = ["batch", "steps"][:lead]
+            raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, port.type.shape)])}], "
+                        f"got {list(raw.shape)}")
+        checked.append(to_compact(port.type, _in_range(port, raw)))
+    batches = {len(v) for v in checked}
+    if len(batches) > 1:
+        raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
+    return checked
+
+
+def _steps(func: Func, arrays: Sequence[Raw]) -> int:
+    lengths = {a.shape[1] for p, a in zip(func.inputs, arrays, strict=True) if is_stepped(func, p)}
+    if len(lengths) > 1:
+        raise error(f"step inputs of @{func.name} have different lengths: {sorted(lengths)}")
+    match func.schedule.kind:
+        case "once":
+            return 1
+        case "stream":
+            if not lengths or lengths == {0}:
+                raise error(f"@{func.name} is a stream and needs at least one item of a step input")
+            return lengths.pop()
+        case _:
+            if lengths - {func.schedule.count}:
+                raise error(f"step inputs of @{func.name} need {func.schedule.count} items, got {lengths.pop()}")
+            return func.schedule.count
+
+
+def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto") -> NativeFunction:
+    """Compile a module's entry for this process.
+
+    `cpu` is the host by default. `shape` says how netlists become code: `straight`, `table`, or by size (`auto`).
+    """
+    from circuitc.diagnostics import CircuitError
+    problems = [d for func in reachable(module) for d in refusals(func)]
+    if problems:
+        raise CircuitError(problems)
+    processor = targets.host() if cpu is None else targets.named(cpu)
+    unit = Unit(module, processor, "circuit", by_address=True, shape=shape)
+    write_program(unit)
+    return NativeFunction(unit, Code(unit, level=level))
