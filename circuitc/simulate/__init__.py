@@ -1,0 +1,1 @@
+"""Run generated hardware: read Verilog back, and simulate it in Icarus Verilog, Verilator or the embedded engine."""

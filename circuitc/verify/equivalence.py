@@ -1,0 +1,172 @@
+"""Do two programs compute the same? Proof, exhaustion or vectors; equal, different or an honest unknown."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from circuitc.diagnostics import CircuitError, error, nearest
+from circuitc.ir import Module
+from circuitc.simulate.read_verilog import read_verilog
+
+from .evidence import NOT_CHECKED, Evidence
+from .layout import Layout, Trial, lay_out
+from .matching import Matching, Side, lower, match
+from .methods import METHODS, Found, solve
+from .question import ask_calls, ask_steps, check_schedules, initial_bits
+from .verdict import Verdict
+
+STREAM_ITEMS = (1, 2, 4, 8)    # lengths of streams that unrolling tries, one after the other; vectors take the last
+MAX_UNROLLED_NODES = 2_000_000
+BITS_AT_ONCE = 1 << 24         # of the patterns that one batch of vectors holds
+
+
+def verify(first: Module, second: Module | Path, method: str = "auto", *, seconds: float = 60, vectors: int = 100_000,
+           seed: int = 0, top: str = "") -> Verdict:
+    """Compare the main funcs of two programs, ports matched by name, and answer a Verdict.
+
+    `second` may be a Verilog file (read by Yosys, `top` names its module) or any other model file. Methods: `sat` (SAT
+    sweeping), `abc` (ABC's `cec`), `exhaustive` (at most 20 input bits), `random` (`vectors` seeded samples through
+    the interpreter), and `auto`: sat, then abc or exhaustion, and vectors where nothing was decided in `seconds`.
+    Raises CircuitError where the two cannot be compared, such as other ports.
+    """
+    if method not in METHODS:
+        raise error(f"there is no method {method}", help=nearest(method, METHODS))
+    deadline = time.monotonic() + seconds
+    other = second if isinstance(second, Module) else read_design(second, top, seconds)
+    if other is first:
+        return Verdict("equal", Evidence("proved", method="the same object"))
+    matching = match(first.entry, other.entry)
+    check_schedules(first.entry, other.entry)
+    return _Comparison(first, other, matching, method, deadline, vectors, seed).decide()
+
+
+def read_design(path: Path, top: str = "", seconds: float = 60) -> Module:
+    """Read a file to compare with: Verilog through Yosys, everything else by its format."""
+    if path.suffix.lower() not in (".v", ".sv"):
+        from circuitc.formats import load
+        return load(path)
+    if not path.is_file():
+        raise error(f"{path}: there is no such file")
+    return read_verilog(path, top, system=path.suffix.lower() == ".sv", seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One comparison: two programs, how their ports match, the method, and until when to work."""
+
+    first: Module
+    second: Module
+    matching: Matching
+    method: str
+    deadline: float
+    vectors: int
+    seed: int
+
+    def decide(self) -> Verdict:
+        """Decide in the cheapest way that can: one step, then unrolled calls, then vectors."""
+        if self.method == "random":
+            return self._by_vectors()
+        try:
+            sides = lower(self.first), lower(self.second)
+        except CircuitError as e:
+            if self.method != "auto":
+                raise
+            return self._by_vectors(f"not lowered to gates: {e.diagnostics[0].message}")
+        if self._is_pure or self._registers_match:
+            verdict = self._by_steps(*sides)
+            if verdict is not None:
+                return verdict
+        return self._undecided() if self._is_pure else self._by_calls(*sides)
+
+    @property
+    def _is_pure(self) -> bool:
+        """True where both sides are functions of one item."""
+        sides = (self.first.entry, self.second.entry)
+        return all(not f.registers and f.schedule.kind in ("once", "stream") for f in sides)
+
+    @property
+    def _registers_match(self) -> bool:
+        """True where each register has a partner with the same initial value and the calls have the same form."""
+        order, a, b = self.matching.registers, self.first.entry, self.second.entry
+        mine = initial_bits(a)
+        return a.schedule == b.schedule and order is not None and [mine[k] for k in order] == initial_bits(b)
+
+    def _by_steps(self, first: Side, second: Side) -> Verdict | None:
+        """Decide by one step from any state; None where that does not tell."""
+        found = solve(ask_steps(first, second, self.matching), self.method, self.deadline, self.seed)
+        if found.evidence is not None:
+            return Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
+        if found.pattern is not None and self._is_pure:
+            return self._different(lay_out(first.func, second.func, self.matching, 1), found)
+        return None
+
+    def _by_calls(self, first: Side, second: Side) -> Verdict:
+        """Decide by unrolling from the initial states: completely, or for streams a few items long."""
+        bounded = "stream" in (first.func.schedule.kind, second.func.schedule.kind)
+        reached = NOT_CHECKED
+        for items in STREAM_ITEMS if bounded else (1,):
+            layout = lay_out(first.func, second.func, self.matching, items)
+            if len(layout.inputs) * (first.netlist.nodes + second.netlist.nodes) > MAX_UNROLLED_NODES:
+                break
+            found = solve(ask_calls(first, second, self.matching, layout, items), self.method, self.deadline, self.seed)
+            if found.pattern is not None:
+                return self._different(layout, found)
+            if found.evidence is None:
+                break
+            if not bounded:
+                return Verdict("equal", self._noted(found.evidence, "unrolled"))
+            why = "from some state they differ" if self._registers_match else "registers without partners"
+            e = found.evidence
+            reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
+        return self._undecided() if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
+
+    def _undecided(self) -> Verdict:
+        """Answer unknown; `auto` still tries vectors."""
+        if self.method == "auto":
+            return self._by_vectors("no method decided in time")
+        return Verdict("unknown", replace(NOT_CHECKED, method=self.method, note="not decided in time"))
+
+    def _different(self, layout: Layout, found: Found) -> Verdict:
+        """Answer different, if the interpreter agrees: a program that stops on an input has no meaning there."""
+        assert found.pattern is not None
+        trial = Trial((self.first, self.second), self.matching, layout, found.pattern[None])
+        try:
+            example = trial.counterexample()
+        except CircuitError as e:
+            note = f"they differ where the interpreter stops: {e.diagnostics[0].message}"
+            return Verdict("unknown", Evidence("not_checked", method=found.method, note=note))
+        note = "; ".join(("the counterexample was run on both sides", *self.matching.notes))
+        return Verdict("different", Evidence("simulated", 1, found.method, found.solver, note), example)
+
+    def _noted(self, evidence: Evidence, note: str) -> Evidence:
+        notes = [n for n in (evidence.note, note, *self.matching.notes) if n]
+        return replace(evidence, note="; ".join(notes))
+
+    def _by_vectors(self, why: str = "") -> Verdict:
+        """Run both sides in the interpreter on random inputs, a batch at a time."""
+        a, b = self.first.entry, self.second.entry
+        if any(p.type.is_float for p in (*a.inputs, *a.outputs, *b.inputs, *b.outputs)):
+            from .float_vectors import compare_floats
+            return compare_floats(self.first, self.second, self.vectors, self.seed, why)
+        layout = lay_out(a, b, self.matching, STREAM_ITEMS[-1])
+        rng = np.random.default_rng(self.seed)
+        tried = stopped = 0
+        while tried + stopped < self.vectors and (not tried or time.monotonic() < self.deadline):
+            count = max(1, min(self.vectors - tried - stopped, BITS_AT_ONCE // max(1, layout.count)))
+            trial = Trial((self.first, self.second), self.matching, layout,
+                          rng.integers(0, 2, (count, layout.count), dtype=np.uint8))
+            try:
+                wrong = trial.first_difference()
+            except CircuitError:
+                stopped += count
+                continue
+            if wrong is not None:
+                return self._different(layout, Found(pattern=trial.patterns[wrong], method="random"))
+            tried += count
+        if not tried:
+            return Verdict("unknown", replace(NOT_CHECKED, method="random", note="the interpreter stopped on all"))
+        return Verdict("unknown", self._noted(Evidence("simulated", tried, "random"), why))

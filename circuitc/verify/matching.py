@@ -1,0 +1,121 @@
+"""Match two funcs port by port: which bit of the one is which bit of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from circuitc.diagnostics import CircuitError, Diagnostic
+from circuitc.ir import Func, Module, Netlist, Port, Register
+from circuitc.simulate.read_verilog import UNDEFINED
+
+Named = Port | Register
+
+
+def bit_names(ports: Sequence[Named]) -> list[str]:
+    """Name each flattened bit: `x` for a lone bit, else `x[3]`, counted in the flattened port."""
+    return [p.name if p.type.bits == 1 else f"{p.name}[{k}]" for p in ports for k in range(p.type.bits)]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How the second func's bits sit in the first's: position k of `inputs` says which bit of the first is its bit k.
+
+    `free` are the names of the second side's undefined bits, which have no partner (-1 in `inputs`). `registers` is
+    None where the registers have no partners. `notes` say what was matched other than by name.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    registers: tuple[int, ...] | None
+    free: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def match(first: Func, second: Func) -> Matching:
+    """Match ports by name, bit for bit, or by order where no name is shared and the numbers agree; refuse the rest."""
+    free = tuple(n for p in second.inputs if p.name == UNDEFINED and _is_extra(first, p) for n in bit_names([p]))
+    notes: list[str] = []
+    wrong: list[Diagnostic] = []
+    found: list[tuple[int, ...]] = []
+    for what, mine, theirs in (("input", first.inputs, second.inputs), ("output", first.outputs, second.outputs)):
+        ours, others = bit_names(mine), [n for n in bit_names(theirs) if n not in free or what == "output"]
+        order = _partners(ours, others)
+        if order is None and not set(ours) & set(others) and len(ours) == len(others):
+            order = tuple(range(len(ours)))
+            notes.append(f"{what}s matched by order")
+        if order is None:
+            wrong.append(_mismatch(what, mine, theirs, ours, others))
+        else:
+            found.append(order)
+    if wrong:
+        raise CircuitError(wrong)
+    bits = iter(found[0])
+    inputs = tuple(-1 if n in free else next(bits) for n in bit_names(second.inputs))
+    registers = _match_registers(first, second, notes)
+    return Matching(inputs, found[1], registers, free, tuple(notes))
+
+
+def _is_extra(first: Func, port: Port) -> bool:
+    return all(p.name != port.name for p in first.inputs)
+
+
+def _partners(ours: list[str], others: list[str]) -> tuple[int, ...] | None:
+    """Give for each of the others' names its place in ours; None where the two are not the same names."""
+    place = {name: k for k, name in enumerate(ours)}
+    order = [place.get(name, -1) for name in others]
+    return tuple(order) if sorted(order) == list(range(len(ours))) else None
+
+
+def _match_registers(first: Func, second: Func, notes: list[str]) -> tuple[int, ...] | None:
+    ours, others = bit_names(first.registers), bit_names(second.registers)
+    order = _partners(ours, others)
+    if order is None and len(ours) == len(others) and not set(ours) & set(others):
+        order = tuple(range(len(ours)))
+        notes.append("registers matched by order")
+    return order
+
+
+def _mismatch(what: str, mine: Sequence[Port], theirs: Sequence[Port], ours: list[str],
+              others: list[str]) -> Diagnostic:
+    """Say which ports have no partner, whole ports rather than bits where a whole port is missing."""
+    names, other_names = {p.name: p for p in mine}, {p.name: p for p in theirs}
+    for name in names.keys() & other_names.keys():
+        a, b = names[name].type, other_names[name].type
+        if a.bits != b.bits:
+            return Diagnostic(f"{what} {name} has {a.bits} bits ({a}) in the first and {b.bits} ({b}) in the second")
+    first_only = [n for n in names if n not in other_names and not _in_bits(n, others)]
+    second_only = [n for n in other_names if n not in names and not _in_bits(n, ours)]
+    parts = [f"{', '.join(lone[:5])}{', ...' if len(lone) > 5 else ''} only in the {side}"
+             for lone, side in ((first_only, "first"), (second_only, "second")) if lone]
+    fact = "; ".join(parts) or f"{len(ours)} bits in the first and {len(others)} in the second"
+    return Diagnostic(f"the {what}s of the two sides differ: {fact}",
+                      help="both sides need the same ports, by name and bits")
+
+
+def _in_bits(name: str, bits: list[str]) -> bool:
+    return any(b == name or b.startswith(f"{name}[") for b in bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: the program as it is, and its main func with a body of gates."""
+
+    module: Module
+    func: Func
+
+    @property
+    def netlist(self) -> Netlist:
+        assert isinstance(self.func.body, Netlist)
+        return self.func.body
+
+
+def lower(module: Module) -> Side:
+    """Give a side whose body is gates, lowered where it is not; raises CircuitError for what has no gates (floats)."""
+    func = module.entry
+    if not isinstance(func.body, Netlist):
+        from circuitc.passes import run_passes
+        lowered = run_passes(module, "lower-to-gates", verify=False, check=None)
+        func = lowered.func(func.name)
+    assert isinstance(func.body, Netlist), "lower-to-gates leaves gates"
+    return Side(module, func)

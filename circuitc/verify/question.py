@@ -1,0 +1,121 @@
+"""Turn "do these two funcs agree?" into pairs of literals of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from circuitc.diagnostics import error
+from circuitc.ir import Func, flatten_bits
+
+from .layout import Layout, is_stepped, second_columns, steps_of
+from .matching import Matching, Side, bit_names
+from .network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A network whose `pairs` must all be equal, for every value of its inputs."""
+
+    network: Network
+    pairs: list[tuple[int, int]]
+
+
+def ask_steps(first: Side, second: Side, matching: Matching) -> Question:
+    """Ask whether outputs and next states agree for all inputs and all (matched) states: one step from any state."""
+    network = Network()
+    inputs = [network.input() for p in first.func.inputs for _ in range(p.type.bits)]
+    state = [network.input() for r in first.func.registers for _ in range(r.type.bits)]
+    loose = [network.input() for _ in matching.free]
+    order = matching.registers or ()
+    ours = network.import_netlist(first.netlist, inputs + state)
+    other = _second_inputs(matching, inputs, loose) + [state[k] for k in order]
+    theirs = network.import_netlist(second.netlist, other)
+    outputs = len(matching.outputs)
+    wanted = [ours[k] for k in matching.outputs] + [ours[outputs + k] for k in order] + ours[outputs + len(state):]
+    return Question(network, list(zip(wanted, theirs, strict=True)))
+
+
+def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, items: int) -> Question:
+    """Ask whether whole calls agree, from the initial states on, by unrolling; the network's inputs are the layout's."""
+    network = Network()
+    bits = [network.input() for _ in range(layout.count)]
+    rows = [[bits[k] for k in row] for row in layout.inputs.tolist()]
+    loose = [[bits[k] for k in row] for row in layout.undefined.tolist()]
+    other = [_second_inputs(matching, row, extra) for row, extra in zip(rows, loose, strict=True)]
+    ours = _unroll(network, first, rows[:steps_of(first.func, items)], _state(first.func, layout.states[0], bits))
+    theirs = _unroll(network, second, other[:steps_of(second.func, items)], _state(second.func, layout.states[1], bits))
+    return Question(network, _call_pairs(first.func, second.func, matching, ours, theirs))
+
+
+def _second_inputs(matching: Matching, inputs: Sequence[int], loose: Sequence[int]) -> list[int]:
+    both = [*inputs, *loose]
+    return [both[k] for k in second_columns(matching, len(inputs))]
+
+
+def initial_bits(func: Func) -> list[int | None]:
+    """List the initial value of each register bit, None where it is free."""
+    values: list[int | None] = []
+    for r in func.registers:
+        known = None if r.initial is None else flatten_bits([r.type], [r.initial.array[None]])[0].tolist()
+        values += known or [None] * r.type.bits
+    return values
+
+
+def _state(func: Func, places: dict[str, int], bits: list[int]) -> list[int]:
+    """Give literals of the initial state."""
+    names = bit_names(func.registers)
+    return [bits[places[n]] if v is None else v for n, v in zip(names, initial_bits(func), strict=True)]
+
+
+@dataclass(slots=True)
+class _Trace:
+    """The outputs of each step (held after the end), and of an `until` whether it is done after each step."""
+
+    outputs: list[list[int]] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+
+
+def _unroll(network: Network, side: Side, rows: Sequence[Sequence[int]], state: list[int]) -> _Trace:
+    func, trace, done = side.func, _Trace(), 0
+    outputs = sum(p.type.bits for p in func.outputs)
+    for row in rows:
+        values = network.import_netlist(side.netlist, [*row, *state])
+        results, following = values[:outputs], values[outputs:outputs + len(state)]
+        if func.schedule.kind == "until":
+            if trace.outputs:
+                results = [network.mux(done, old, new) for old, new in zip(trace.outputs[-1], results, strict=True)]
+            following = [network.mux(done, old, new) for old, new in zip(state, following, strict=True)]
+            done = network.or_(done, values[-1])
+            trace.done.append(done)
+        trace.outputs.append(results)
+        state = following
+    return trace
+
+
+def _call_pairs(first: Func, second: Func, matching: Matching, ours: _Trace, theirs: _Trace) -> list[tuple[int, int]]:
+    """Pair what a call answers: `step` outputs step by step, others at the end; every prefix of a stream is a call."""
+    every = first.schedule.kind == "stream" or second.schedule.kind == "stream"
+    ports = [p for p in first.outputs for _ in range(p.type.bits)]
+    pairs = list(zip(ours.done, theirs.done, strict=True))
+    for k, place in enumerate(matching.outputs):
+        if every or is_stepped(first, ports[place]):
+            pairs += [(a[place], b[k]) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
+        else:
+            pairs.append((ours.outputs[-1][place], theirs.outputs[-1][k]))
+    return pairs
+
+
+def check_schedules(first: Func, second: Func) -> None:
+    """Refuse to compare funcs whose calls do not have the same form."""
+    kinds = {first.schedule.kind, second.schedule.kind}
+    stepping = any(is_stepped(f, p) for f in (first, second) for p in (*f.inputs, *f.outputs))
+    same = first.schedule == second.schedule
+    pure = not first.registers and not second.registers and kinds <= {"once", "stream"}
+    if not (same or pure or (kinds <= {"once", "iterate"} and not stepping)):
+        raise error(f"the schedules differ: the first is `{first.schedule}`, the second `{second.schedule}`",
+                    help="calls of different form have nothing to compare")
+    held = {p.name for p in second.inputs if not is_stepped(second, p)}
+    for port in first.inputs:
+        if is_stepped(first, port) and port.name in held and not pure:
+            raise error(f"input {port.name} has a value each step in the first side and one a call in the second")
