@@ -25,10 +25,14 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a module: a pyverilog tree (or None: a remark on its own) and the comment printed with it."""
+    """One item of a module: a pyverilog tree (or None: a remark on its own) and the comment printed with it.
+
+    `drives` names the pins of an instance that are outputs.
+    """
 
     tree: Any
     comment: str = ""
+    drives: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

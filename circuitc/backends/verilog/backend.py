@@ -1,0 +1,193 @@
+"""The Verilog target: refuse what it cannot take, decide the modules, print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pyverilog.vparser import ast
+
+from circuitc.backends.base import Emission
+from circuitc.diagnostics import CircuitError, Diagnostic
+from circuitc.ir import OPS, Func, Graph, Module, Netlist, Node, Type
+
+from .body import graph_items, word_of
+from .clocked import clocked_unit
+from .design import Design, Gates, Item, Pin, Unit
+from .gates import gate_lines
+from .interface import Interface, Signal, called, interfaces, needed
+from .names import Names
+from .options import parse_options, wrong_options
+from .portmap import latency, port_map
+from .printer import declaration, item_lines
+from .rows import REFUSALS, ROWS, STRUCTURAL
+from .testbench import random_vectors, self_checking_bench
+from .tree import range_of
+from .usage import sink_unread_bits
+
+
+class Verilog:
+    """Synthesizable Verilog-2001: see `circuitc.backends.base.Backend`."""
+
+    name = "verilog"
+
+    def check(self, module: Module, options: Mapping[str, str]) -> list[Diagnostic]:
+        """Collect everything the target cannot take, in all funcs that the entry needs."""
+        found = wrong_options(options)
+        for func in needed(module):
+            found += _wrong_ports(func)
+            if isinstance(func.body, Graph):
+                for value in sorted(func.body.live):
+                    found += _wrong_node(module, func.body, func.body.nodes[value])
+        return found
+
+    def build(self, module: Module, options: Mapping[str, str]) -> Design:
+        """Decide every module, port, wire and test vector."""
+        wrong = self.check(module, options)
+        if wrong:
+            raise CircuitError(wrong)
+        chosen = parse_options(options)
+        faces = interfaces(module, chosen)
+        units = tuple(unit for face in faces.values() for unit in _units(face, faces))
+        design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]))
+        return _with_bench(design)
+
+    def emit(self, design: Design) -> Emission:
+        """Print the design."""
+        name = design.top.module
+        text = "\n".join("\n".join(unit_lines(unit)) for unit in design.units) + "\n"
+        files = {f"{name}.v": text.encode(), **design.bench}
+        figures = {**design.figures, "lines": text.count("\n")}
+        return Emission(f"{name}.v", files, port_map(design), figures)
+
+
+VERILOG = Verilog()
+
+
+def _wrong_ports(func: Func) -> list[Diagnostic]:
+    typed = [*((p.name, p.type) for p in (*func.inputs, *func.outputs)), *((r.name, r.type) for r in func.registers)]
+    wrong = [Diagnostic(f"@{func.name}: {name} is {t}, and verilog has no floats", func.span,
+                        "run the pass quantize before") for name, t in typed if t.is_float]
+    if not func.outputs:
+        wrong.append(Diagnostic(f"@{func.name} has no outputs, so there is nothing to print", func.span))
+    return wrong
+
+
+def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic]:
+    types = [graph.nodes[v].type for v in node.operands]
+    say = f"{node.origin}: %{node.name}" if node.origin and node.span is None else f"%{node.name}"
+    if node.op in REFUSALS:
+        refusal = REFUSALS[node.op]
+        yield Diagnostic(f"{say}: {node.op} {refusal.reason}", node.span, refusal.help)
+    elif node.op != "input" and any(t.is_float for t in (node.type, *types)):
+        yield Diagnostic(f"{say}: {node.op} works on floats, and verilog has none", node.span,
+                         "run the pass quantize before")
+    elif node.op == "call":
+        callee = module.func(node.attributes["func"])
+        if not callee.is_combinational:
+            yield Diagnostic(f"{say}: @{callee.name} is called, but its schedule is {callee.schedule}", node.span,
+                             "verilog instantiates combinational funcs only: inline the callee or lift its registers")
+    elif node.op == "table" and not graph.nodes[node.operands[1]].is_constant:
+        yield Diagnostic(f"{say}: the table is computed at run time, and verilog prints constant ones", node.span,
+                         "give the table as a constant")
+    elif node.op in ROWS and _has_tensors(node, types):
+        yield Diagnostic(f"{say}: {node.op} works on tensors ({node.type})", node.span, "run the pass scalarize before")
+    elif node.op == "table" and node.type.shape:
+        yield Diagnostic(f"{say}: table works on tensors ({node.type})", node.span, "run the pass scalarize before")
+    elif node.op in OPS and node.op not in ROWS and node.op not in STRUCTURAL:
+        yield Diagnostic(f"{say}: verilog has no row for {node.op}", node.span)
+
+
+def _has_tensors(node: Node, types: Sequence[Type]) -> bool:
+    return any(t.shape for t in types) or (bool(node.type.shape) and node.op != "stack")
+
+
+def _units(face: Interface, faces: Mapping[str, Interface]) -> Iterator[Unit]:
+    """Decide the one or two modules of a func."""
+    func = face.func
+    title = f"@{func.name}: {_signature(func)}"
+    if not face.clocked:
+        yield _pure_unit(face, face.module, (title,), faces)
+        return
+    yield _pure_unit(face, face.step, (f"One step of {title}",), faces)
+    yield clocked_unit(face, (f"{title}, {func.schedule}",))
+
+
+def _signature(func: Func) -> str:
+    text = ", ".join(f"{p.name}: {p.type}" for p in func.inputs)
+    return f"({text}) -> ({', '.join(f'{p.name}: {p.type}' for p in func.outputs)})"
+
+
+def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapping[str, Interface]) -> Unit:
+    """Decide a combinational module: the body of a func."""
+    inputs, outputs = face.step_inputs(), face.step_outputs()
+    pins = tuple(Pin(s.id, "input", s.type, str(s.type)) for s in inputs) + tuple(
+        Pin(s.id, "output", s.type, str(s.type)) for s in outputs)
+    reserved = (face.module, face.step, *[s.id for s in (*inputs, *outputs)],
+                *[f.module for f in faces.values()], *[f.step for f in faces.values()])
+    body = face.func.body
+    if isinstance(body, Netlist):
+        return Unit(name, remarks, pins, Gates(body, _bits(inputs), _bits(outputs), reserved))
+    callees = {callee: faces[callee] for callee in called(face.func)}
+    scope = graph_items(body, inputs, outputs, Names(*reserved), callees)
+    sink_unread_bits(scope, [word_of(s) for s in inputs])
+    return Unit(name, remarks, pins, tuple(scope.items))
+
+
+def _bits(signals: Sequence[Signal]) -> list[str]:
+    """Spell every bit of signals, in order."""
+    return [bit for s in signals for bit in (
+        [s.id] if s.is_scalar_bit else [f"{s.id}[{k}]" for k in range(s.type.bits)])]
+
+
+def unit_lines(unit: Unit) -> list[str]:
+    """Print one module."""
+    lines = [*(f"// {_plain(remark)}" for remark in unit.remarks), f"module {unit.name} ("]
+    for k, pin in enumerate(unit.pins):
+        comma = "," if k + 1 < len(unit.pins) else ""
+        lines.append(f"  {_pin(pin)}{comma}" + (f"  // {_plain(pin.comment)}" if pin.comment else ""))
+    lines.append(");")
+    lines += gate_lines(unit.body) if isinstance(unit.body, Gates) else [
+        line for item in unit.body for line in _item(item)]
+    return [*lines, "endmodule"]
+
+
+def _pin(pin: Pin) -> str:
+    t = pin.type
+    variable = ast.Wire(pin.id, range_of(t.bits, t.bits == 1 and not t.shape), t.signed and not t.shape)
+    return declaration(f"{pin.direction} {'reg' if pin.registered else 'wire'}", variable)
+
+
+def _item(item: Item) -> list[str]:
+    if item.tree is None:
+        return [f"  // {_plain(item.comment)}"]
+    first, *rest = item_lines(item.tree)
+    comment = f"  // {_plain(item.comment)}" if item.comment else ""
+    return [f"  {first}{comment}", *[f"  {line}" for line in rest]]
+
+
+def _plain(text: str) -> str:
+    """Keep a comment on its line, and ASCII, whatever names a model has."""
+    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
+
+
+def _figures(module: Module, units: Sequence[Unit], top: Interface) -> dict[str, Any]:
+    """Count what the report shows."""
+    gates = sum(u.body.netlist.gates for u in units if isinstance(u.body, Gates))
+    items = sum(len(u.body) for u in units if not isinstance(u.body, Gates))
+    ops = sum(1 for f in needed(module) if isinstance(f.body, Graph)
+              for v in f.body.live if f.body.nodes[v].op in OPS)
+    return {"modules": len(units), "gates": gates, "ops": ops, "items": items, "latency": latency(top)}
+
+
+def _with_bench(design: Design) -> Design:
+    """Add the test bench, with answers of the interpreter to random vectors."""
+    if design.options.vectors == 0:
+        return design
+    vectors, state = random_vectors(design, design.options.vectors)
+    try:
+        bench = self_checking_bench(design.module, design, vectors, state=state)
+    except CircuitError as e:  # random numbers may break a promise of the model, such as overflow=never
+        return replace(design, figures={**design.figures, "test_bench": f"none: {e.diagnostics[0].message}"})
+    return replace(design, bench=bench)

@@ -1,0 +1,178 @@
+"""The body of a func as items of a module: one wire for each value, commented with its type and where it came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pyverilog.vparser import ast
+
+from circuitc.ir import Constant, Graph, Node, Type, Value, flatten_bits
+
+from .arithmetic import Operand, into
+from .interface import Interface, Signal
+from .names import Names
+from .rows import ROWS
+from .scope import Scope
+from .tree import Tree, Word, assign, literal, range_of
+
+
+def word_of(signal: Signal) -> Word:
+    """Give all bits of a port or register."""
+    scalar = not signal.type.shape
+    return Word(signal.type.bits, signal.id, signed=scalar and signal.type.signed)
+
+
+def word_of_constant(constant: Constant) -> Word:
+    """Give a constant's bits, row major, least significant bit first."""
+    bits = flatten_bits([constant.type], [constant.array[None]])[0]
+    value = int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+    return Word(constant.type.bits, value=value)
+
+
+class Body:
+    """Turn a scalar graph into items. `callees` are the faces of the funcs it calls."""
+
+    def __init__(self, graph: Graph, scope: Scope, callees: Mapping[str, Interface]) -> None:
+        self.graph = graph
+        self.scope = scope
+        self.callees = callees
+        self.words: dict[Value, Word] = {}
+        self._instances: dict[tuple[str, tuple[Value, ...]], dict[str, Word]] = {}
+        self._tables: dict[Constant, str] = {}
+
+    def fill(self, inputs: Sequence[Signal], outputs: Sequence[Signal]) -> None:
+        """Add the items that drive the outputs from the inputs."""
+        for value, signal in enumerate(inputs):
+            self.words[value] = word_of(signal)
+        targets = self._targets(outputs)
+        for value in range(self.graph.inputs, len(self.graph.nodes)):
+            if value in self.graph.live:
+                self.words[value] = self._word(value, targets.get(value))
+        for value, signal in zip(self.graph.outputs, outputs, strict=True):
+            if self.words[value].signal != signal.id:
+                self.scope.add(assign(ast.Identifier(signal.id), self.words[value].tree()), f"{signal.type}")
+
+    def _targets(self, outputs: Sequence[Signal]) -> dict[Value, Signal]:
+        """Choose the values that drive an output port directly, without a wire between."""
+        targets: dict[Value, Signal] = {}
+        for value, signal in zip(self.graph.outputs, outputs, strict=True):
+            node = self.graph.nodes[value]
+            if node.op in ROWS and value not in targets:
+                targets[value] = signal
+        return targets
+
+    def _word(self, value: Value, target: Signal | None) -> Word:
+        node = self.graph.nodes[value]
+        match node.op:
+            case "constant":
+                return Word(0) if self._only_tables(value) else word_of_constant(node.constant)
+            case "element":
+                return self._element(node)
+            case "call":
+                return self._call(node)
+            case "table":
+                return self._wire(node, self._table(node), None)
+            case _:
+                return self._wire(node, ROWS[node.op](self.scope, node, self._operands(node)), target)
+
+    def _operands(self, node: Node) -> list[Operand]:
+        return [Operand(self.words[v], self.graph.nodes[v].type) for v in node.operands]
+
+    def _wire(self, node: Node, tree: Tree, target: Signal | None) -> Word:
+        """Drive a wire of the value's name (or an output port) with an expression."""
+        comment = f"{node.type}" + (f"  from {node.origin}" if node.origin else "")
+        if target is not None:
+            self.scope.add(assign(ast.Identifier(target.id), tree), comment)
+            return word_of(target)
+        return self.scope.wire(node.name, node.type.bits, tree, comment, signed=_is_signed_scalar(node.type))
+
+    def _only_tables(self, value: Value) -> bool:
+        """Tell whether a constant is used as table contents only."""
+        users = self.graph.users[value]
+        return value not in self.graph.outputs and all(
+            self.graph.nodes[u].op == "table" and self.graph.nodes[u].operands[0] != value for u in users)
+
+    def _element(self, node: Node) -> Word:
+        """An element has no wire of its own: it is a part of the tensor's bits."""
+        source = self.graph.nodes[node.operands[0]].type
+        low = node.attributes["index"] * source.width
+        word = self.words[node.operands[0]].part(low + source.width - 1, low)
+        if source.scalar == node.type:
+            return word
+        return self._wire(node, into(self.scope, Operand(word, source.scalar), node.type), None)
+
+    def _call(self, node: Node) -> Word:
+        """Instantiate the callee once for all results of one call."""
+        key = (node.attributes["func"], node.operands)
+        if key not in self._instances:
+            self._instances[key] = self._instance(node, self.callees[node.attributes["func"]])
+        return self._instances[key][node.attributes["output"]]
+
+    def _instance(self, node: Node, face: Interface) -> dict[str, Word]:
+        name = self.scope.names.take(f"{face.module}_call")
+        pins = [ast.PortArg(s.id, self.words[v].tree()) for s, v in zip(face.inputs, node.operands, strict=True)]
+        results: dict[str, Word] = {}
+        for s in face.outputs:
+            word = self.scope.wire(f"{name}_{s.id}", s.type.bits, None, f"{s.type}", signed=_is_signed_scalar(s.type))
+            pins.append(ast.PortArg(s.id, word.tree()))
+            results[s.name] = word
+        instance = ast.Instance(face.module, name, tuple(pins), ())
+        self.scope.add(ast.InstanceList(face.module, (), (instance,)), f"@{face.func.name}",
+                       drives=[s.id for s in face.outputs])
+        return results
+
+    def _table(self, node: Node) -> Tree:
+        index, table = node.operands
+        constant = self.graph.nodes[table].constant
+        entry = constant.type.scalar
+        patterns = table_patterns(constant)
+        if len(set(patterns)) == 1:
+            tree = literal(entry.width, patterns[0])
+        else:
+            if constant not in self._tables:
+                name = self._tables[constant] = self.scope.names.take(self.graph.nodes[table].name)
+                argument = self.scope.names.take(f"{name}_index")
+                self.scope.add(rom(name, argument, self.words[index].width, entry, patterns),
+                               f"{constant.type}: the entry that the operand's bits name")
+            tree = ast.FunctionCall(ast.Identifier(self._tables[constant]), (self.words[index].tree(),))
+        if entry == node.type:
+            return tree
+        word = self.scope.wire(f"{node.name}_entry", entry.width, tree, signed=entry.signed)
+        return into(self.scope, Operand(word, entry), node.type)
+
+
+def _is_signed_scalar(t: Type) -> bool:
+    return t.signed and not t.shape
+
+
+def table_patterns(constant: Constant) -> list[int]:
+    """Give a table's entries as bit patterns."""
+    t = constant.type.scalar
+    mask = (1 << t.width) - 1
+    return [(raw + 1) // 2 if t.is_spin else raw & mask for raw in constant.array.tolist()]
+
+
+def rom(name: str, argument: str, width: int, entry: Type, patterns: Sequence[int]) -> Tree:
+    """Write a table as a function with a case statement; the commonest entry is the default."""
+    common = Counter(patterns).most_common(1)[0][0]
+    target = ast.Identifier(name)
+
+    def give(pattern: int) -> Tree:
+        number = pattern - (1 << entry.width) if entry.signed and pattern >> (entry.width - 1) else pattern
+        return ast.BlockingSubstitution(ast.Lvalue(target), ast.Rvalue(literal(entry.width, number, entry.signed)))
+
+    cases = [ast.Case((literal(width, k),), give(p)) for k, p in enumerate(patterns) if p != common]
+    cases.append(ast.Case(None, give(common)))
+    index = ast.Decl((ast.Input(argument, range_of(width, width == 1)),))
+    body = ast.CaseStatement(ast.Identifier(argument), tuple(cases))
+    return ast.Function(name, range_of(entry.width, entry.width == 1), (index, body))
+
+
+def graph_items(graph: Graph, inputs: Sequence[Signal], outputs: Sequence[Signal], names: Names,
+                callees: Mapping[str, Interface]) -> Scope:
+    """Give the items of a module whose body is a scalar graph."""
+    scope = Scope(names)
+    Body(graph, scope, callees).fill(inputs, outputs)
+    return scope

@@ -1,0 +1,33 @@
+"""The inside of a module while it is decided: names taken, items so far, shared helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .design import Item
+from .names import Names
+from .tree import Tree, Word, declared_wire
+
+
+class Scope:
+    """Grow a module's items; `wire` declares a driven wire and gives it as a word."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.items: list[Item] = []
+        self.shared: dict[Any, Word] = {}
+
+    def wire(self, hint: str, width: int, tree: Tree | None, comment: str = "", *, signed: bool = False) -> Word:
+        """Declare a wire near a wished name, driven by an expression (or, with None, by an instance)."""
+        name = self.names.take(hint)
+        self.items.append(Item(declared_wire(name, width, signed, tree), comment))
+        return Word(width, name, signed=signed)
+
+    def add(self, tree: Tree, comment: str = "", drives: Iterable[str] = ()) -> None:
+        """Add an item; `drives` names the pins of an instance that are outputs."""
+        self.items.append(Item(tree, comment, frozenset(drives)))
+
+    def remark(self, text: str) -> None:
+        """Add a comment on a line of its own."""
+        self.items.append(Item(None, text))
