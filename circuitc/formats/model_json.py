@@ -1,0 +1,57 @@
+"""The project's own model files: `model.json`, versioned, with a kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from circuitc.diagnostics import Source, Span, error, nearest
+from circuitc.ir import Module
+
+from .base import Format
+from .json_text import Duplicate, describe, read_json
+from .model_aig import build_aig
+from .model_btf import build_btf
+from .model_json_write import write
+from .schema import MODELS, SCHEMA, validate
+
+_SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
+
+BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {"btf": build_btf, "aig": build_aig}
+
+
+def sniff(head: bytes) -> bool:
+    """Tell a model by the key `schema` near its beginning."""
+    return _SIGNATURE.match(head) is not None
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """Give the JSON Schema of a kind of model, descriptions included."""
+    if kind not in MODELS:
+        raise error(f"there is no kind of model named {kind}", help=nearest(kind, MODELS))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **MODELS[kind].model_json_schema(by_alias=True)}
+
+
+def read(path: Path) -> Module:
+    """Read a model; every number is taken exactly as written."""
+    value, source = read_json(path)
+    kind = _kind(value, source)
+    return BUILDERS[kind](validate(MODELS[kind], value, source), path, source)
+
+
+def _kind(value: Any, source: Source) -> str:
+    """Check the head of a model, and give its kind."""
+    span = Span(source)
+    if isinstance(value, Duplicate) or not isinstance(value, dict):
+        raise error(f"a model is an object, got {describe(value)}", span)
+    for key, known in (("schema", (SCHEMA,)), ("kind", tuple(MODELS))):
+        if key not in value:
+            raise error(f"the key {key} is missing", span, f'a model begins {{"schema": "{SCHEMA}", "kind": "btf"')
+        if value[key] not in known:
+            raise error(f"expected {' or '.join(known)}, got {describe(value[key])}", Span(source, path=key))
+    return value["kind"]
+
+
+MODEL_JSON = Format("model-json", (".json",), "circuitc's own models, kinds btf and aig", sniff, read, write)
