@@ -16,8 +16,8 @@ class Source:
 
     def line(self, number: int) -> str | None:
         """Give the text of a line (first line is 1), or None where there is no text."""
-        lines = self.text.splitlines() if self.text is not None else []
-        return lines[number - 1] if 1 <= number <= len(lines) else None
+        lines = self.text.split("\n") if self.text is not None else []
+        return lines[number - 1].rstrip("\r") if 1 <= number <= len(lines) else None
 
 
 @dataclass(frozen=True, slots=True)

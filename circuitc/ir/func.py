@@ -19,6 +19,8 @@ Rate = Literal["step", "call"]
 ScheduleKind = Literal["once", "stream", "iterate", "until"]
 Body = Graph | Netlist
 
+MAX_STEPS = (1 << 31) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Encoding:

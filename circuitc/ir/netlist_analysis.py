@@ -40,7 +40,8 @@ def broken_invariants(netlist: Netlist) -> list[str]:
 
     1. node 0 is FALSE, nodes 1..inputs are INPUT, no others are    2. offsets run from 0 to the number of edges
     3. each kind has its arity    4. fan-ins are nodes before the gate    5. outputs are literals of nodes
-    6. side tables are as long as the encoding says, and threshold sums fit 64 bits
+    6. side tables are as long as the encoding says, truth tables have no bits but those of their rows, and
+       threshold sums fit 64 bits
     """
     nodes, first = netlist.nodes, 1 + netlist.inputs
     kind, offset, fanin = netlist.kind, netlist.offset, netlist.fanin
@@ -76,6 +77,11 @@ def _broken_tables(netlist: Netlist) -> list[str]:
     tables = bool(np.any((kinds == Kind.LUT) | (kinds == Kind.THRESHOLD)))
     if len(netlist.data) not in ({netlist.nodes} if tables else {0, netlist.nodes}):
         wrong.append("the side table of truth tables and thresholds has not one number a node")
+    elif tables:
+        lut = np.flatnonzero((kinds == Kind.LUT) & (np.diff(netlist.offset) < MAX_LUT_INPUTS))
+        rows = np.left_shift(1, np.diff(netlist.offset)[lut].astype(np.int64))
+        if np.any(netlist.data[lut] >> rows):
+            wrong.append("a truth table has bits beyond its rows")
     if len(netlist.weight) not in {0, len(netlist.fanin)}:
         wrong.append("the side table of weights has not one number a fan-in")
     elif len(netlist.weight) and float(np.abs(netlist.weight.astype(np.float64)).sum()) >= 2.0**62:

@@ -16,6 +16,8 @@ from .types import Type
 Raw = NDArray[Any]
 Attributes = Mapping[str, Any]
 
+MAX_ATTRIBUTE = 1 << 31  # no shape has more elements, so nothing counts further
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -95,6 +97,9 @@ def _checked(op: str, name: str, spec: Attribute, value: Any) -> Any:
                     help=nearest(str(value), spec.choices))
     else:
         fits = isinstance(value, spec.kind)
+    if fits and any(abs(v) > MAX_ATTRIBUTE for v in (value if isinstance(value, tuple) else (value,))
+                    if isinstance(v, int)):
+        raise error(f"{op}: {name} is beyond {MAX_ATTRIBUTE}")
     if not fits:
         raise error(f"{op}: {name} takes {_KIND_WORDS.get(spec.kind, spec.kind.__name__)}, got {value!r}")
     return value

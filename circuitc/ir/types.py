@@ -16,6 +16,7 @@ Kind = Literal["fixed", "spin", "float"]
 Shape = tuple[int, ...]
 
 MAX_WIDTH = 64
+MAX_FRACTION = 1024
 MAX_ELEMENTS = 1 << 31
 
 
@@ -42,6 +43,8 @@ class Type:
         if self.kind == "fixed" and not 1 <= self.width <= MAX_WIDTH:
             raise error(f"a width of {self.width} bits is outside 1..{MAX_WIDTH}",
                         help="requantize an operand to fewer bits" if self.width > MAX_WIDTH else "")
+        if abs(self.fraction) > MAX_FRACTION:
+            raise error(f"{self.fraction} fractional bits are outside -{MAX_FRACTION}..{MAX_FRACTION}")
         if any(d < 1 for d in self.shape):
             raise error(f"shape {list(self.shape)} has an axis shorter than 1")
         if prod(self.shape) > MAX_ELEMENTS:
@@ -153,7 +156,8 @@ F64 = Type("float", 64)
 
 _TYPE = re.compile(
     r"(?:(?P<name>bit|spin|f32|f64)|(?P<sign>[iu])(?P<width>\d{1,4})"
-    r"|(?P<fx>u?fx)\s*<\s*(?P<w>\d{1,4})\s*,\s*(?P<f>-?\d{1,4})\s*>)\s*(?:\[(?P<shape>[\d\s,]*)\])?")
+    r"|(?P<fx>u?fx)\s*<\s*(?P<w>\d{1,4})\s*,\s*(?P<f>-?\d{1,4})\s*>)\s*"
+    r"(?:\[\s*(?P<shape>\d{1,18}(?:\s*,\s*\d{1,18})*)?\s*\])?", re.ASCII)
 _NAMED = {"bit": BIT, "spin": SPIN, "f32": F32, "f64": F64}
 
 
@@ -176,7 +180,7 @@ def smallest(lowest: int, highest: int, fraction: int = 0, shape: Shape = ()) ->
     """Give the narrowest fixed-point type that holds the raw numbers lowest..highest."""
     assert lowest <= highest
     signed = lowest < 0
-    width = max(highest.bit_length(), (~lowest).bit_length() if signed else 0) + signed
+    width = max(max(highest, 0).bit_length(), (~lowest).bit_length() if signed else 0) + signed
     return Type("fixed", max(1, width), fraction, signed, shape)
 
 

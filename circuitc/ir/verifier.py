@@ -1,23 +1,29 @@
 """Check a module against the rules of the IR: infer again and compare. Lists everything that is wrong.
 
 Invariants:
- 1. every op is known, its operands come before it, its attributes are those of its record;
+ 1. every op is known, its operands come before it, its attributes are those of its record, all of them, and a
+    constant has the type of its content;
  2. a declared type holds what the operands' types imply, or what the range analysis proves (`ranges.py`);
  3. bodies take and give exactly the types of the func's ports, registers and (for `until`) the done bit;
- 4. names of ports and registers are unique; `once` has no registers and no step rates; counts are at least 1;
+ 4. names of ports and registers are unique; `once` has no registers; a stream has a step input; counts are
+    1 to 2**31-1;
  5. calls name a func and an output that exist, with operands of its input types, and never lead back to themselves;
  6. a netlist keeps the invariants of its encoding (`netlist_analysis.broken_invariants`) and has no float ports;
- 7. initial values of registers have the register's type.
+ 7. initial values of registers have the register's type;
+ 8. encodings are usable: a finite scale that is not 0, a zero point of 64 bits, finite levels and only on bits;
+ 9. a module has a main func, and each func stands under its own name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from math import isfinite
 
-from circuitc.diagnostics import CircuitError, Diagnostic, Span
+from circuitc.diagnostics import CircuitError, Diagnostic, Span, nearest
 
-from .func import Func, Module, Port
+from .constant import Constant
+from .func import MAX_STEPS, Func, Module, Port
 from .graph import Graph, Node
 from .interpreter import stepped
 from .netlist import Netlist
@@ -29,10 +35,21 @@ from .types import Type
 
 def verify_module(module: Module) -> None:
     """Raise a CircuitError with everything that is wrong with a module, or return."""
-    found = [d for func in module.funcs.values() for d in _func(module, func)]
+    found = list(_module(module))
+    found += [d for func in module.funcs.values() for d in _func(module, func)]
     found += _cycles(module)
     if found:
         raise CircuitError(found)
+
+
+def _module(module: Module) -> Iterator[Diagnostic]:
+    if not module.funcs:
+        yield Diagnostic("a module has at least one func")
+    elif module.main and module.main not in module.funcs:
+        yield Diagnostic(f"the main func @{module.main} is not in the module", help=nearest(module.main, module.funcs))
+    for name, func in module.funcs.items():
+        if name != func.name:
+            yield Diagnostic(f"@{func.name} stands under the name @{name}", func.span)
 
 
 def _func(module: Module, func: Func) -> Iterator[Diagnostic]:
@@ -43,16 +60,22 @@ def _func(module: Module, func: Func) -> Iterator[Diagnostic]:
         return
     broken = list(_nodes(module, func, func.body))
     yield from broken
-    yield from (say(f"@{func.name}: {text}") for text in _interface(func, func.body))
+    if not 0 <= func.body.inputs <= len(func.body.nodes):
+        yield say(f"@{func.name}: a body of {len(func.body.nodes)} values cannot have {func.body.inputs} inputs")
+    elif any(not 0 <= v < len(func.body.nodes) for v in func.body.outputs):
+        yield say(f"@{func.name}: an output is not a value of the body")
+    else:
+        yield from (say(f"@{func.name}: {text}") for text in _interface(func, func.body))
 
 
 def _header(func: Func) -> Iterator[str]:
+    results = [p.name for p in func.outputs] + ["converged", "steps"] * (func.schedule.kind == "until")
     for what, names in (("input or register", [p.name for p in func.inputs] + [r.name for r in func.registers]),
-                        ("output", [p.name for p in func.results])):
+                        ("output", results)):
         yield from (f"{what} %{name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}
                                                                       if len(set(names)) < len(names) else ()))
-    if func.schedule.count < 1:
-        yield f"a schedule of {func.schedule.count} steps does nothing"
+    if not 1 <= func.schedule.count <= MAX_STEPS:
+        yield f"a schedule of {func.schedule.count} steps is outside 1..{MAX_STEPS}"
     if func.schedule.kind == "once" and func.registers:
         yield "a func that runs once has no registers"
     if func.schedule.kind == "stream" and all(p.rate != "step" for p in func.inputs):
@@ -61,8 +84,19 @@ def _header(func: Func) -> Iterator[str]:
         if r.initial is not None and r.initial.type != r.type:
             yield f"register %{r.name} is {r.type}, its initial value is {r.initial.type}"
     for p in (*func.inputs, *func.outputs):
-        if p.encoding.levels and not p.type.is_bit:
-            yield f"port %{p.name} has thermometer levels but is {p.type}, not bits"
+        yield from (f"port %{p.name} {text}" for text in _encoding(p))
+
+
+def _encoding(port: Port) -> Iterator[str]:
+    e = port.encoding
+    if not isfinite(e.scale) or e.scale == 0:
+        yield f"has a scale of {e.scale}, which no number can be divided by"
+    if not -(1 << 63) <= e.zero_point < 1 << 63:
+        yield "has a zero point beyond 64 bits"
+    if e.levels and not port.type.is_bit:
+        yield f"has thermometer levels but is {port.type}, not bits"
+    if not all(map(isfinite, e.levels)):
+        yield "has a thermometer level that is not finite"
 
 
 def _netlist(func: Func, netlist: Netlist) -> Iterator[str]:
@@ -94,9 +128,11 @@ def _label(func: Func, what: str, index: int) -> str:
 
 def _nodes(module: Module, func: Func, graph: Graph) -> Iterator[Diagnostic]:
     suspicious: list[int] = []
+    refused = False
     for value, node in enumerate(graph.nodes):
         if value < graph.inputs or node.op == "input":
             if node.op != "input" or value >= graph.inputs:
+                refused = True
                 yield _say(node, "inputs stand first in a body and nowhere else")
             continue
         if any(not 0 <= v < value for v in node.operands):
@@ -106,23 +142,24 @@ def _nodes(module: Module, func: Func, graph: Graph) -> Iterator[Diagnostic]:
             if not _agrees(module, graph, node):
                 suspicious.append(value)
         except CircuitError as e:
+            refused = True
             yield from (Diagnostic(d.message, d.span or node.span, d.help, d.notes) for d in e.diagnostics)
-    yield from _unproved(graph, suspicious)
-    if any(not 0 <= v < len(graph.nodes) for v in graph.outputs):
-        yield Diagnostic(f"@{func.name}: an output is not a value of the body", func.span)
+    if not refused:
+        yield from _unproved(graph, suspicious)
 
 
 def _agrees(module: Module, graph: Graph, node: Node) -> bool:
     """Tell whether a node's declared type holds what its operands' types imply; raise where it cannot be right."""
     types = [graph.nodes[v].type for v in node.operands]
-    if node.op == "constant":
-        return node.constant.type == node.type
-    if node.op == "call":
-        _check_call(module, node, types)
+    if node.op in ("constant", "call"):
+        (_check_constant if node.op == "constant" else partial(_check_call, module))(node, types)
         return True
     record = find_op(node.op)
-    record.complete(node.attributes)
-    inferred = record.result_type(types, node.attributes, node.type)
+    full = record.complete(node.attributes)
+    if full != dict(node.attributes):
+        raise CircuitError(_say(node, f"{node.op} does not hold all its attributes in their own form",
+                                "make nodes with Builder.apply, which fills them in"))
+    inferred = record.result_type(types, full, node.type)
     if inferred.shape != node.type.shape or inferred.kind != node.type.kind:
         raise CircuitError(_say(node, f"{node.op} of {_list(types)} is {inferred}, declared {node.type}"))
     return node.type == inferred if record.declares else node.type.holds(inferred)
@@ -142,7 +179,17 @@ def _unproved(graph: Graph, values: Sequence[int]) -> Iterator[Diagnostic]:
                        f"declare {inferred}, or requantize the result")
 
 
+def _check_constant(node: Node, types: Sequence[Type]) -> None:
+    content = node.attributes.get("value")
+    if not isinstance(content, Constant) or types:
+        raise CircuitError(_say(node, "a constant has a content and no operands"))
+    if content.type != node.type:
+        raise CircuitError(_say(node, f"the constant is {content.type}, declared {node.type}"))
+
+
 def _check_call(module: Module, node: Node, types: Sequence[Type]) -> None:
+    if set(node.attributes) != {"func", "output"}:
+        raise CircuitError(_say(node, "a call names a func and an output"))
     func = module.func(node.attributes["func"], node.span)
     if len(types) != len(func.inputs):
         raise CircuitError(_say(node, f"@{func.name} takes {len(func.inputs)} operands, got {len(types)}"))
@@ -171,7 +218,7 @@ def _call_type(func: Func, port: Port) -> str:
 
 def _cycles(module: Module) -> Iterator[Diagnostic]:
     """Find funcs that call themselves, over any number of calls."""
-    callees = {f.name: sorted({n.attributes["func"] for n in f.body.nodes if n.op == "call"})
+    callees = {f.name: sorted({n.attributes.get("func", "") for n in f.body.nodes if n.op == "call"})
                if isinstance(f.body, Graph) else [] for f in module.funcs.values()}
     finished: set[str] = set()
     for start in callees:

@@ -19,11 +19,6 @@ def quote(text: str) -> str:
     return json.dumps(text)
 
 
-def unspell(token: str) -> str:
-    """Give the name that a token with a sigil spells."""
-    return json.loads(token[1:]) if token[1:2] == '"' else token[1:]
-
-
 def distinct(wishes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """Give each wish a name of its own: the wish, or the wish with the first free number."""
     used = set(taken)

@@ -11,9 +11,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,10 +19,20 @@ from numpy.typing import NDArray
 
 from circuitc.diagnostics import Source, Span, error
 
-from ..netlist import Kind, Netlist
+from ..netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
 from .names import quote
+from .netlist_scan import WORDS, Scan, scan_gates
+from .tokens import read_quoted
 
-_WORDS = {Kind.AND: "and", Kind.XOR: "xor", Kind.MAJ: "maj", Kind.LUT: "lut", Kind.THRESHOLD: "threshold"}
+_NAME = re.compile(r'[ \t]*name[ \t]+([0-9]{1,10})[ \t]+("(?:\\.|[^"\\])*")[ \t\r]*')
+_COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*')  # what is in quotes stays
+_FORMS = {
+    Kind.AND: "`and A B`", Kind.XOR: "`xor A B`", Kind.MAJ: "`maj A B C`",
+    Kind.LUT: "`lut TABLE A ...`, 1 to 6 literals",
+    Kind.THRESHOLD: "`threshold T W1 A ...`, a weight and a literal for each fan-in",
+}
+_TABLE = (1 << 64) - 1  # truth tables print without a sign
+MAX_NODES = 1 << 27  # in a text
 
 
 def print_netlist(netlist: Netlist) -> Iterator[str]:
@@ -52,39 +60,52 @@ def _mixed_lines(netlist: Netlist) -> Iterator[str]:
         edges = slice(offset[node], offset[node + 1])
         numbers = fanin[edges]
         if kind == Kind.LUT:
-            numbers = [data[node], *numbers]
+            numbers = [data[node] & _TABLE, *numbers]
         elif kind == Kind.THRESHOLD:
             weights = weight[edges] if weight else [0] * len(numbers)
             numbers = [data[node], *(n for pair in zip(weights, numbers, strict=True) for n in pair)]
-        yield f"    {_WORDS[kind]} " + " ".join(map(str, numbers))
+        yield f"    {WORDS[kind]} " + " ".join(map(str, numbers))
 
 
 def parse_netlist(body: str, inputs: int, source: Source, line: int) -> Netlist:
     """Scan the text between `netlist {` and `}`; `line` is where it starts in the source."""
-    body = re.sub(r"//[^\n]*", "", body) if "//" in body else body
+    body = _COMMENT.sub(lambda m: m[1] or "", body) if "//" in body else body
     gates, outputs, names = _parts(body, source, line)
-    numbers, count = _scan(gates, source, line)
-    start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64) if len(count) else np.zeros(0, np.int64)
-    kind = numbers[start]
-    extra = np.where(kind == Kind.LUT, 2, 1)
-    threshold = kind == Kind.THRESHOLD
-    arity = np.where(threshold, (count - 2) // 2, count - extra)
-    wrong = (arity < 0) | (threshold & (count % 2 == 1))
+    scan = scan_gates(gates, source, line)
+    if inputs + len(scan.start) >= MAX_NODES:
+        raise error(f"a netlist of {inputs} inputs is too large, at most {MAX_NODES} nodes are held",
+                    Span(source, line))
+    kind, count = scan.kind, scan.count
+    arity = np.where(kind == Kind.THRESHOLD, (count - 2) // 2, count - np.where(kind == Kind.LUT, 2, 1))
+    _check_arity(scan, arity, source)
+    edge, owner = _positions(scan.start, arity, kind)
+    fanin = scan.numbers[edge]
+    late = (fanin < 0) | (fanin >> 1 > inputs + owner)
+    if np.any(late):
+        k = int(np.argmax(late))
+        raise error(f"literal {fanin[k]} is not of a node before this one", Span(source, int(scan.line[owner[k]])),
+                    f"this is node {1 + inputs + owner[k]}, literals are 2 * node, plus 1 where inverted")
+    return _assemble(inputs, kind, arity, fanin, scan.numbers, scan.start, edge, np.array(outputs, np.int64), names)
+
+
+def _check_arity(scan: Scan, arity: NDArray[np.int64], source: Source) -> None:
+    """Refuse gates with too few or too many numbers."""
+    kind = scan.kind
+    wrong = (kind == Kind.LUT) & ((arity < 1) | (arity > MAX_LUT_INPUTS))
+    wrong |= (kind == Kind.THRESHOLD) & ((arity < 0) | (scan.count % 2 == 1))
+    for k, wanted in ARITY.items():
+        wrong |= (kind == k) & (arity != wanted)
     if np.any(wrong):
-        raise error("a gate has too few numbers", Span(source, _nth_line(gates, int(np.argmax(wrong)), line)))
-    edge, owner = _positions(start, arity, kind)
-    fanin = numbers[edge]
-    if np.any((fanin < 0) | (fanin >= 1 << 31)):
-        raise error("a literal is outside 0..2**31-1",
-                    Span(source, _nth_line(gates, int(owner[np.argmax((fanin < 0) | (fanin >= 1 << 31))]), line)))
-    return _assemble(inputs, kind, arity, fanin, numbers, start, edge, np.array(outputs, np.int64), names)
+        gate = int(np.argmax(wrong))
+        raise error(f"{WORDS[Kind(int(kind[gate]))]} does not take {scan.count[gate] - 1} numbers",
+                    Span(source, int(scan.line[gate])), f"write {_FORMS[Kind(int(kind[gate]))]}")
 
 
 def _assemble(inputs: int, kind: NDArray[np.int64], arity: NDArray[np.int64], fanin: NDArray[np.int64],
               numbers: NDArray[np.int64], start: NDArray[np.int64], edge: NDArray[np.int64],
               outputs: NDArray[np.int64], names: dict[int, str]) -> Netlist:
     nodes = 1 + inputs + len(kind)
-    kinds = np.concatenate([[Kind.FALSE], np.full(inputs, Kind.INPUT), kind]).astype(np.uint8)
+    kinds = np.concatenate([np.zeros(1, np.uint8), np.full(inputs, Kind.INPUT, np.uint8), kind.astype(np.uint8)])
     offset = np.zeros(nodes + 1, np.int32)
     offset[2 + inputs:] = np.cumsum(arity)
     has_table = (kind == Kind.LUT) | (kind == Kind.THRESHOLD)
@@ -112,59 +133,19 @@ def _parts(body: str, source: Source, line: int) -> tuple[str, list[int], dict[i
     """Split a body into the gates' text, the outputs and the names."""
     at = body.find("outputs")
     if at < 0:
-        raise error("a netlist needs a line of outputs", Span(source, line))
-    head, *rest = body[at:].splitlines()
+        raise error("a netlist needs a line of outputs", Span(source, line), "write `outputs` and their literals")
+    place = Span(source, line + body.count("\n", 0, at))
+    head, *rest = body[at:].split("\n")
     words = head.split()
-    if words[0] != "outputs" or not all(w.isdecimal() and len(w) < 11 for w in words[1:]):
-        raise error("outputs takes literals", Span(source, line + body.count("\n", 0, at)))
-    outputs = [int(w) for w in words[1:]]
-    if any(o >= 1 << 31 for o in outputs):
-        raise error("an output literal is outside 0..2**31-1", Span(source, line + body.count("\n", 0, at)))
+    if words[0] != "outputs" or not all(w.isascii() and w.isdecimal() for w in words[1:]):
+        raise error("outputs takes literals", place, "literals are 2 * node, plus 1 where inverted")
+    if any(len(w) > 10 or int(w) >= 1 << 31 for w in words[1:]):
+        raise error("an output literal is outside 0..2**31-1", place)
     names: dict[int, str] = {}
-    for number, text in enumerate(rest, line + body.count("\n", 0, at) + 1):
+    for number, text in enumerate(rest, place.line + 1):
         if text.strip():
-            match = re.fullmatch(r'\s*name (\d{1,10}) ("(?:\\.|[^"\\])*")\s*', text)
+            match = _NAME.fullmatch(text)
             if match is None:
-                raise error("expected `name NODE \"TEXT\"` after the outputs", Span(source, number))
-            names[int(match[1])] = json.loads(match[2])
-    return body[:at], outputs, names
-
-
-def _scan(text: str, source: Source, line: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give all numbers of the gates' text (kinds first on each line), and how many stand on each line that has any."""
-    plain = text
-    for kind, word in sorted(_WORDS.items(), key=lambda item: -len(item[1])):
-        plain = plain.replace(word, str(int(kind)))
-    raw = np.frombuffer(plain.encode("latin-1", "replace"), np.uint8)
-    space = (raw == 32) | (raw == 10) | (raw == 9) | (raw == 13)
-    begins = ~space & np.concatenate([[True], space[:-1]]) if len(raw) else np.zeros(0, bool)
-    on_line = np.cumsum(raw == 10)[begins]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            numbers = np.fromstring(plain, dtype=np.int64, sep=" ") if len(on_line) else np.zeros(0, np.int64)
-        except (DeprecationWarning, ValueError, OverflowError):
-            raise _bad_line(text, source, line) from None
-    count = np.bincount(on_line)
-    if len(numbers) != len(on_line) or any(c not in b"0123456789- \n\t\r" for c in np.unique(raw).tolist()):
-        raise _bad_line(text, source, line)
-    count = count[count > 0].astype(np.int64)
-    first = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64) if len(count) else np.zeros(0, np.int64)
-    if np.any((numbers[first] < Kind.AND) | (numbers[first] > Kind.THRESHOLD)):
-        raise _bad_line(text, source, line)
-    return numbers, count
-
-
-def _bad_line(text: str, source: Source, line: int) -> Exception:
-    """Find the first line that is not a gate, one at a time; only on the way to an error."""
-    for number, content in enumerate(text.splitlines(), line):
-        if content.strip() and not re.fullmatch(r"\s*(and|xor|maj|lut|threshold)(\s+-?\d{1,19})+\s*", content):
-            return error(f"{content.strip()[:40]!r} is not a gate", Span(source, number),
-                         "a gate is and, xor, maj, lut or threshold with its numbers")
-    return error("a netlist body has a number that does not fit 64 bits", Span(source, line))
-
-
-def _nth_line(text: str, gate: int, line: int) -> int:
-    """Give the line number of the nth gate."""
-    numbers = [k for k, content in enumerate(text.splitlines(), line) if content.strip()]
-    return numbers[gate]
+                raise error("only names stand after the outputs", Span(source, number), 'write `name NODE "TEXT"`')
+            names[int(match[1])] = read_quoted(match[2], Span(source, number))
+    return body[:at], [int(w) for w in words[1:]], names

@@ -7,19 +7,19 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-from circuitc.diagnostics import CircuitError, Diagnostic, Source, Span, error
+from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
 
 from ..constant import Constant
 from ..func import Module
 from ..graph import at
-from ..types import Type, parse_type
-from .names import unspell
+from ..types import parse_type
+from .literals import literal
 from .print import VERSION
 from .resolve import resolve_func
+from .tokens import name_of, quoted, span_of
 
 Tree = Any  # lark's trees carry no types of their children
 
@@ -27,7 +27,8 @@ _WORDS = {
     "VALUE": "a value (%name)", "CONST": "a constant (#name)", "FUNC": "a func (@name)", "TYPE": "a type",
     "STRING": "a text in quotes", "NUMBER": "a number", "INT": "a whole number", "WORD": "a word",
     "NETLIST": "a netlist", "$END": "the end of the file", "LBRACE": "{", "RBRACE": "}", "LPAR": "(", "RPAR": ")",
-    "LSQB": "[", "RSQB": "]", "COMMA": ",", "COLON": ":", "EQUAL": "=", "__ANON_0": "->",
+    "LSQB": "[", "RSQB": "]", "COMMA": ",", "COLON": ":", "EQUAL": "=", "_CONSTANT": "const", "_FUNCTION": "func",
+    "_ARROW": "->", "STORAGE": "csr",
 }
 
 
@@ -42,11 +43,13 @@ def parse_module(text: str, name: str = "text", large: Mapping[str, Any] | None 
 
     Errors carry file, line and column; the program is not verified here (`verify_module` does that).
     """
+    text = text.removeprefix("\ufeff")  # the mark that some editors put in front
     source = Source(name, text)
     tree = _tree(text, source)
     constants: dict[str, Constant] = {}
     funcs: dict[str, Any] = {}
-    main, title = "", name
+    title = name
+    main: Token | None = None
     for item in tree.children:
         match item.data:
             case "header":
@@ -54,7 +57,7 @@ def parse_module(text: str, name: str = "text", large: Mapping[str, Any] | None 
             case "const":
                 _add_constant(item, constants, source, large or {})
             case "main":
-                main = unspell(item.children[0])
+                main = item.children[0]
             case _:
                 func = resolve_func(item, constants, source)
                 if func.name in funcs:
@@ -62,25 +65,34 @@ def parse_module(text: str, name: str = "text", large: Mapping[str, Any] | None 
                 funcs[func.name] = func
     if not funcs:
         raise error("a program needs at least one func", Span(source))
-    if main and main not in funcs:
-        raise error(f"there is no func @{main}", Span(source))
-    return Module(funcs, main or next(iter(funcs)), title)
+    return Module(funcs, _main(main, funcs, source), title)
+
+
+def _main(token: Token | None, funcs: Mapping[str, Any], source: Source) -> str:
+    if token is None:
+        return next(iter(funcs))
+    name = name_of(token, source)
+    if name not in funcs:
+        raise error(f"there is no func {token}", span_of(token, source), nearest(name, funcs))
+    return name
 
 
 def _tree(text: str, source: Source) -> Tree:
     try:
         return _parser().parse(text)
     except UnexpectedToken as e:
+        place = _place(source, e.line, e.column, str(e.token))
+        if str(e.token) == "netlist" and "NETLIST" in e.expected:
+            raise error("this netlist has no end", place, "a netlist is `netlist {`, its gates and `}`") from None
         token = "the end of the file" if e.token.type == "$END" else repr(str(e.token)[:40])
-        raise error(f"expected {_expected(e.accepts or e.expected)}, got {token}",
-                    _place(source, e.line, e.column, str(e.token))) from None
+        raise error(f"expected {_expected(e.accepts or e.expected)}, got {token}", place) from None
     except UnexpectedCharacters as e:
         place = _place(source, e.line, e.column, "x")
+        if e.char == '"':
+            raise error("a text in quotes has no end on its line", place) from None
         raise error(f"{e.char!r} does not begin anything that can stand here", place) from None
     except UnexpectedEOF:
         raise error("the file ends in the middle", Span(source)) from None
-    except RecursionError:
-        raise error("lists are nested too deeply", Span(source)) from None
 
 
 def _expected(terminals: Any) -> str:
@@ -90,14 +102,9 @@ def _expected(terminals: Any) -> str:
 
 def _place(source: Source, line: int, column: int, token: str) -> Span:
     if line < 1:  # the end of the file
-        lines = (source.text or "").splitlines() or [""]
+        lines = (source.text or "").rstrip("\n").split("\n")
         return Span(source, len(lines), len(lines[-1]) + 1)
     return Span(source, line, column, column + max(1, len(token)))
-
-
-def span_of(token: Any, source: Source) -> Span:
-    """Give the place of a token."""
-    return Span(source, token.line, token.column, token.end_column or token.column + 1)
 
 
 def _header(item: Tree, source: Source) -> str:
@@ -105,52 +112,20 @@ def _header(item: Tree, source: Source) -> str:
     if str(version) != str(VERSION):
         raise error(f"version {version} of the text form is not known, this reads version {VERSION}",
                     span_of(version, source))
-    return unspell("%" + str(name))
+    return quoted(name, source)
 
 
 def _add_constant(item: Tree, constants: dict[str, Constant], source: Source, large: Mapping[str, Any]) -> None:
-    name, type_token, *rest = item.children
-    span = span_of(name, source)
-    if unspell(str(name)) in constants:
-        raise error(f"constant {name} is defined twice", span)
-    storage = str(rest[0]) if len(rest) == 2 else "dense"
+    token, type_token, *rest = item.children
+    span, name = span_of(token, source), name_of(token, source)
+    if name in constants:
+        raise error(f"constant {token} is defined twice", span)
     try:
         type = parse_type(str(type_token))
-        constants[unspell(str(name))] = Constant(type, literal(rest[-1], type, large, source), storage)  # pyright: ignore[reportArgumentType]  # the grammar admits no other word
+    except CircuitError as e:
+        raise at(e, span_of(type_token, source)) from None
+    storage = str(rest[0]) if len(rest) == 2 else "dense"
+    try:
+        constants[name] = Constant(type, literal(rest[-1], type, large, source), storage)  # pyright: ignore[reportArgumentType]  # the grammar admits no other word
     except CircuitError as e:
         raise at(e, span) from None
-
-
-def literal(item: Any, type: Type, large: Mapping[str, Any], source: Source) -> Any:
-    """Give the numbers of a literal: a list, one number for all elements, or an array kept beside the text."""
-    if isinstance(item, Token):
-        return np.full(type.shape, _number(item, type, source), dtype=type.dtype if type.is_float else object)
-    if item.data == "npz":
-        digest = unspell("%" + str(item.children[0]))
-        if digest not in large:
-            raise error(f"the numbers of constant {digest[:12]}... are not in the file beside the text",
-                        span_of(item.children[0], source))
-        return large[digest]
-    return _ragged(_nested(item, type, source), type)
-
-
-def _ragged(values: Any, type: Type) -> Any:
-    try:
-        return np.array(values, dtype=type.dtype if type.is_float else object)
-    except ValueError:
-        raise error(f"the rows of a constant of type {type} have different lengths") from None
-
-
-def _nested(item: Any, type: Type, source: Source) -> Any:
-    if isinstance(item, Token):
-        return _number(item, type, source)
-    return [_nested(child, type, source) for child in item.children]
-
-
-def _number(token: Token, type: Type, source: Source) -> Any:
-    try:
-        return float(token) if type.is_float else int(token)
-    except ValueError:
-        raise CircuitError(Diagnostic(f"{str(token)[:40]} is not a whole number", span_of(token, source),
-                                      f"constants of {type.scalar} are written as raw numbers")) from None
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from .netlist import print_netlist
 
 VERSION = 1
 LARGE_BYTES = 4096
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_WORDS = ("true", "false", "inf", "nan")  # they read back as something else
 
 
 def print_module(module: Module, large: dict[str, Constant] | None = None) -> str:
@@ -57,7 +60,7 @@ def _nested(values: Any) -> str:
 def _func_lines(func: Func, constants: Mapping[Constant, str], large: dict[str, Constant] | None) -> Iterator[str]:
     ins = ", ".join(_port(p, func) for p in func.inputs)
     outs = ", ".join(_port(p, func) for p in func.outputs)
-    target = f" target={func.target}" if func.target else ""
+    target = f" target={_value(func.target)}" if func.target else ""
     yield f"func {spell('@', func.name)}({ins}) -> ({outs}) {func.schedule}{target} {{"
     for register in func.registers:
         yield f"  reg {spell('%', register.name)} : {register.type} = {_initial(register, constants)}"
@@ -98,7 +101,7 @@ def _value(value: Any) -> str:
         case tuple():
             return f"[{', '.join(map(_number, value))}]"
         case str():
-            return value if value.isidentifier() and value.isascii() else quote(value)
+            return value if _WORD.fullmatch(value) and value not in _NOT_WORDS else quote(value)
         case _:
             return _number(value)
 

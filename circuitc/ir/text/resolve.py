@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,36 +10,35 @@ from lark import Token
 from circuitc.diagnostics import CircuitError, Diagnostic, Source, Span, error, nearest
 
 from ..constant import Constant
-from ..func import Encoding, Func, Port, Rate, Register, Schedule
+from ..func import MAX_STEPS, Encoding, Func, Port, Rate, Register, Schedule
 from ..graph import Builder, Graph, Value, at
 from ..netlist import Netlist
 from ..ops import OPS
 from ..types import Type, parse_type
-from .names import unspell
+from .literals import literal
 from .netlist import parse_netlist
+from .tokens import name_of, number, quoted, span_of, whole_number
 
 Tree = Any  # lark's trees carry no types of their children
-_PORT_ATTRIBUTES = ("rate", "scale", "zero_point", "bit_order", "levels")
-
-
-def _span(token: Any, source: Source) -> Span:
-    return Span(source, token.line, token.column, token.end_column or token.column + 1)
+_ENCODING_KINDS = {"scale": float, "zero_point": int, "bit_order": str, "levels": tuple}
+_PORT_ATTRIBUTES = ("rate", *_ENCODING_KINDS)
 
 
 def resolve_func(item: Tree, constants: Mapping[str, Constant], source: Source) -> Func:
     """Make the func that a `func` tree describes."""
     name, ins, outs, schedule_tree, *rest = item.children
-    schedule = _schedule(schedule_tree)
+    schedule = _schedule(schedule_tree, source)
     has_target = not isinstance(rest[0], Token) and rest[0].data == "target"
-    target = str(rest.pop(0).children[0]) if has_target else ""
+    target = str(_attribute_value(rest.pop(0).children[0], source)) if has_target else ""
     registers = tuple(_register(r, constants, source) for r in rest[:-1])
     inputs = tuple(_port(p, schedule, source) for p in ins.children)
     outputs = tuple(_port(p, schedule, source) for p in outs.children)
-    _refuse_twins([(p.name, _span(t.children[0], source)) for p, t in zip(inputs, ins.children, strict=True)] + [
-        (r.name, _span(t.children[0], source)) for r, t in zip(registers, rest[:-1], strict=True)], "input")
-    _refuse_twins([(p.name, _span(t.children[0], source)) for p, t in zip(outputs, outs.children, strict=True)],
+    _refuse_twins([(p.name, span_of(t.children[0], source)) for p, t in zip(inputs, ins.children, strict=True)] + [
+        (r.name, span_of(t.children[0], source)) for r, t in zip(registers, rest[:-1], strict=True)], "input")
+    _refuse_twins([(p.name, span_of(t.children[0], source)) for p, t in zip(outputs, outs.children, strict=True)],
                   "output")
-    func = Func(unspell(str(name)), inputs, outputs, Graph(0, (), ()), registers, schedule, target, _span(name, source))
+    func = Func(name_of(name, source), inputs, outputs, Graph(0, (), ()), registers, schedule, target,
+                span_of(name, source))
     return func.with_body(_netlist(rest[-1], func, source) if isinstance(rest[-1], Token)
                           else _Body(func, constants, source).resolve(rest[-1]))
 
@@ -54,41 +52,42 @@ def _refuse_twins(names: list[tuple[str, Span]], what: str) -> None:
         seen[name] = span
 
 
-def _schedule(item: Tree) -> Schedule:
-    kind, *count = (str(t) for t in item.children)
-    return Schedule(kind, int(count[0]) if count else 1)  # pyright: ignore[reportArgumentType]  # one of the grammar's four words
+def _schedule(item: Tree, source: Source) -> Schedule:
+    kind, *count = item.children
+    steps = whole_number(count[0], source) if count else 1
+    if steps > MAX_STEPS:
+        raise error(f"a schedule of {steps} steps is too long, at most {MAX_STEPS} can be counted",
+                    span_of(count[0], source))
+    return Schedule(str(kind), steps)  # pyright: ignore[reportArgumentType]  # one of the grammar's four words
 
 
 def _type(token: Any, source: Source) -> Type:
     try:
         return parse_type(str(token))
     except CircuitError as e:
-        raise at(e, _span(token, source)) from None
+        raise at(e, span_of(token, source)) from None
 
 
 def _attributes(item: Tree | None, source: Source) -> dict[str, tuple[Any, Span]]:
     found: dict[str, tuple[Any, Span]] = {}
     for attribute in item.children if item is not None else ():
         name, value = attribute.children
-        found[str(name)] = (_attribute_value(value), _span(name, source))
+        if str(name) in found:
+            raise error(f"the attribute {name} stands twice", span_of(name, source))
+        found[str(name)] = (_attribute_value(value, source), span_of(name, source))
     return found
 
 
-def _attribute_value(value: Any) -> Any:
+def _attribute_value(value: Any, source: Source) -> Any:
     if not isinstance(value, Token):
-        return tuple(_number(t) for t in value.children)
+        return tuple(number(t, source) for t in value.children)
     match value.type:
         case "NUMBER" | "INT":
-            return _number(value)
+            return number(value, source)
         case "STRING":
-            return json.loads(str(value))
+            return quoted(value, source)
         case _:
             return {"true": True, "false": False}.get(str(value), str(value))
-
-
-def _number(token: Token) -> int | float:
-    text = str(token)
-    return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
 def _port(item: Tree, schedule: Schedule, source: Source) -> Port:
@@ -101,39 +100,37 @@ def _port(item: Tree, schedule: Schedule, source: Source) -> Port:
     rate: Rate = values.pop("rate", schedule.default_rate)
     if rate not in ("step", "call"):
         raise error(f"a rate is step or call, got {rate}", given["rate"][1])
-    return Port(unspell(str(name)), _type(type_token, source), rate, _encoding(values, given))
+    return Port(name_of(name, source), _type(type_token, source), rate, _encoding(values, given))
 
 
 def _encoding(values: dict[str, Any], given: Mapping[str, tuple[Any, Span]]) -> Encoding:
-    if "scale" in values:
-        values["scale"] = float(values["scale"]) if isinstance(values["scale"], (int, float)) else values["scale"]
-    if "levels" in values and isinstance(values["levels"], tuple):
+    if isinstance(values.get("scale"), int):
+        values["scale"] = float(values["scale"])
+    if isinstance(values.get("levels"), tuple):
         values["levels"] = tuple(float(v) for v in values["levels"])
-    wanted = {"scale": float, "zero_point": int, "bit_order": str, "levels": tuple}
     for key, value in values.items():
-        if not isinstance(value, wanted[key]) or (key == "bit_order" and value not in ("lsb", "msb")):
+        if type(value) is not _ENCODING_KINDS[key] or (key == "bit_order" and value not in ("lsb", "msb")):
             raise error(f"{key} cannot be {value!r}", given[key][1])
     return Encoding(**values)
 
 
 def _register(item: Tree, constants: Mapping[str, Constant], source: Source) -> Register:
-    from .parse import literal
     name, type_token, initial = item.children
     t = _type(type_token, source)
     if isinstance(initial, Token) and initial.type == "FREE":
-        return Register(unspell(str(name)), t, None)
+        return Register(name_of(name, source), t, None)
     if isinstance(initial, Token) and initial.type == "CONST":
-        return Register(unspell(str(name)), t, _constant(initial, constants, source))
+        return Register(name_of(name, source), t, _constant(initial, constants, source))
     try:
-        return Register(unspell(str(name)), t, Constant(t, literal(initial, t, {}, source)))
+        return Register(name_of(name, source), t, Constant(t, literal(initial, t, {}, source)))
     except CircuitError as e:
-        raise at(e, _span(name, source)) from None
+        raise at(e, span_of(name, source)) from None
 
 
 def _constant(token: Any, constants: Mapping[str, Constant], source: Source) -> Constant:
-    name = unspell(str(token))
+    name = name_of(token, source)
     if name not in constants:
-        raise error(f"there is no constant {token}", _span(token, source), nearest(name, constants))
+        raise error(f"there is no constant {token}", span_of(token, source), nearest(name, constants))
     return constants[name]
 
 
@@ -162,8 +159,10 @@ class _Body:
                 case "assign":
                     self.assign(item)
                 case "next":
-                    following[self.register_name(item.children[0])] = self.value(item.children[1])
+                    following[self.register_name(item.children[0], following)] = self.value(item.children[1])
                 case "done":
+                    if done is not None:
+                        raise error("`done` stands twice", span_of(item.children[0], self.source))
                     done = self.value(item.children[0])
                 case _:
                     results = [self.value(t) for t in item.children[0].children]
@@ -182,36 +181,38 @@ class _Body:
             raise error("`done` belongs to the schedule `until`, and only to it", func.span)
         return results + [following[r.name] for r in func.registers] + ([] if done is None else [done])
 
-    def register_name(self, token: Any) -> str:
-        name = unspell(str(token))
+    def register_name(self, token: Any, following: Mapping[str, Value]) -> str:
+        name = name_of(token, self.source)
         if all(r.name != name for r in self.func.registers):
-            raise error(f"there is no register {token}", _span(token, self.source),
+            raise error(f"there is no register {token}", span_of(token, self.source),
                         nearest(name, (r.name for r in self.func.registers)))
+        if name in following:
+            raise error(f"register {token} has two next values", span_of(token, self.source))
         return name
 
     def value(self, token: Any) -> Value:
-        name = unspell(str(token))
+        name = name_of(token, self.source)
         if token.type == "CONST":
             return self.builder.constant(_constant(token, self.constants, self.source), name)
         if name not in self.values:
-            raise error(f"there is no value {token} before this", _span(token, self.source),
+            raise error(f"there is no value {token} before this", span_of(token, self.source),
                         nearest(name, self.values))
         return self.values[name]
 
     def assign(self, item: Tree) -> None:
         name_token, op, *rest = item.children
-        name, span = unspell(str(name_token)), _span(op, self.source)
+        name, span = name_of(name_token, self.source), span_of(op, self.source)
         parts: dict[str, Any] = {tree.data: tree for tree in rest}
         if name in self.values:
             notes = (("the first one is here", self.spans.get(name, self.func.span)),)
-            raise CircuitError(Diagnostic(f"value %{name} is defined twice", _span(name_token, self.source),
+            raise CircuitError(Diagnostic(f"value %{name} is defined twice", span_of(name_token, self.source),
                                           notes=notes))
         operands = [self.value(t) for t in parts["operands"].children]
         attributes = {k: v for k, (v, _) in _attributes(parts.get("attributes"), self.source).items()}
         declared = _type(parts["type"].children[0], self.source) if "type" in parts else None
-        origin = json.loads(str(parts["loc"].children[0])) if "loc" in parts else ""
-        callee = unspell(str(parts["callee"].children[0])) if "callee" in parts else ""
-        self.spans[name] = _span(name_token, self.source)
+        origin = quoted(parts["loc"].children[0], self.source) if "loc" in parts else ""
+        callee = name_of(parts["callee"].children[0], self.source) if "callee" in parts else ""
+        self.spans[name] = span_of(name_token, self.source)
         self.values[name] = self.apply(str(op), callee, operands, declared, name, origin, span, attributes)
 
     def apply(self, op: str, callee: str, operands: list[Value], declared: Type | None, name: str, origin: str,
