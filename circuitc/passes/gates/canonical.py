@@ -39,7 +39,7 @@ def _reduced(table: int, count: int, places: tuple[Place, ...]) -> tuple[int, tu
 
 
 def add_threshold(builder: NetlistBuilder, fanins: Sequence[int], weights: Sequence[int], limit: int) -> int:
-    """Give a literal of `sum(weight * bit) > limit` over distinct, upright, rising fan-ins with weights that are not 0."""
+    """Give a literal of `sum(weight * bit) > limit`: distinct, upright, rising fan-ins, weights other than 0."""
     total: dict[int, int] = {}
     for f, w in zip(fanins, weights, strict=True):
         if f & 1:

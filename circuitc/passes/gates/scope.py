@@ -1,0 +1,82 @@
+"""What the lowering of all bodies into one netlist shares: the builder, names, templates, the module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from circuitc.diagnostics import error
+from circuitc.ir import Func, Graph, Kind, Module, Netlist, NetlistBuilder, Node
+
+from ..scalarize import scalarize
+from .forms import Word, make_form
+from .rows import Templates, is_positive
+from .tables import add_table
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The netlist that grows, and the module in which called funcs are found.
+
+    `limit` bounds the gates that unrolled calls may grow to.
+    """
+
+    builder: NetlistBuilder
+    module: Module
+    limit: int
+    templates: Templates = field(default_factory=dict)
+    scalar: dict[str, Graph] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    named: set[int] = field(default_factory=set)
+
+    def graph(self, func: Func) -> Graph:
+        """Give a func's body in scalar ops."""
+        assert isinstance(func.body, Graph)
+        if func.name not in self.scalar:
+            self.scalar[func.name] = scalarize(func.body)
+        return self.scalar[func.name]
+
+    def name(self, word: Word, name: str) -> None:
+        """Name the gates of a word: bit k of a wide word is `name_bk`. The first name of a gate stays."""
+        for k, literal in enumerate(word):
+            node = literal >> 1
+            if literal & 1 or node <= self.builder.inputs or node in self.named:
+                continue
+            wish = unique = name if len(word) == 1 else f"{name}_b{k}"
+            count = 1
+            while unique in self.taken:
+                unique, count = f"{wish}_{count}", count + 1
+            self.taken.add(unique)
+            self.named.add(node)
+            self.builder.name(literal, unique)
+
+    def check_size(self, node: Node, func: Func) -> None:
+        """Refuse to unroll further than the limit."""
+        if self.builder.nodes > self.limit:
+            raise error(f"the call of @{func.name}, {func.schedule}, unrolls to more than {self.limit} gates",
+                        node.span, f"raise the limit with lower-to-gates{{limit={self.limit * 10}}}, "
+                        "or make the call a step of its own in a clocked func")
+
+
+def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
+    """Build a netlist's gates again on other literals; look-up tables and threshold gates become plain gates."""
+    builder = scope.builder
+    literal = [0, *inputs]
+    fanin, offset = part.fanin.tolist(), part.offset.tolist()
+    for node in range(1 + part.inputs, part.nodes):
+        edges = slice(offset[node], offset[node + 1])
+        x = tuple(literal[f >> 1] ^ f & 1 for f in fanin[edges])
+        match Kind(int(part.kind[node])):
+            case Kind.AND:
+                result = builder.and_(*x)
+            case Kind.XOR:
+                result = builder.xor(*x)
+            case Kind.MAJ:
+                result = builder.maj(*x)
+            case Kind.LUT:
+                result = add_table(builder, x, int(part.data[node]) & (1 << (1 << len(x))) - 1)
+            case _:
+                weighted = zip(x, part.weight[edges].tolist(), strict=True)
+                result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)
+        literal.append(result)
+    return tuple(literal[f >> 1] ^ f & 1 for f in part.outputs.tolist())

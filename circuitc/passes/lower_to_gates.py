@@ -1,0 +1,65 @@
+"""The pass `lower-to-gates`: graph bodies become netlists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from circuitc.diagnostics import CircuitError, Diagnostic
+from circuitc.ir import Func, Graph, Module, NetlistBuilder, Type
+
+from .base import Context, FuncPass
+from .gates.calls import run_body
+from .gates.forms import Word
+from .gates.scope import Scope
+from .sweep_dead import sweep_dead
+
+
+@dataclass(frozen=True, slots=True)
+class LowerToGates(FuncPass):
+    """Write bodies as netlists of AND, XOR and majority gates; ports and registers keep their types.
+
+    Exact types only. Calls are put in place, those of funcs that iterate once for each step, up to `limit` gates.
+    """
+
+    limit: int = 4_000_000
+
+    def run_func(self, func: Func, context: Context) -> Func:
+        assert context.module is not None, "a pass over funcs is given the module"
+        return lower_to_gates(context.module, func, limit=self.limit)
+
+
+def lower_to_gates(module: Module, func: Func, *, limit: int = 4_000_000) -> Func:
+    """Give the func with a netlist body; the same object where it has one."""
+    if not isinstance(func.body, Graph):
+        return func
+    refused = list(_floats(func, func.body))
+    if refused:
+        raise CircuitError(refused)
+    scope = Scope(NetlistBuilder(sum(t.bits for t in func.body_inputs)), module, limit)
+    words = run_body(scope, func, _input_words(scope.builder, func.body_inputs), "")
+    outputs = [x for word in words for x in word]
+    return func.with_body(sweep_dead(scope.builder.finish(outputs)))
+
+
+def _floats(func: Func, graph: Graph) -> Iterator[Diagnostic]:
+    """Find what has no bits: floats at the ports and in the body."""
+    cure = "quantize the model first, or requantize floats to a fixed-point type"
+    for port in (*func.inputs, *func.registers):
+        if port.type.is_float:
+            yield Diagnostic(f"@{func.name}: {port.name} is {port.type}, which gates do not compute", func.span, cure)
+    for value in range(graph.inputs, len(graph.nodes)):
+        node = graph.nodes[value]
+        if value in graph.live and node.type.is_float:
+            place = f"{node.origin}: " if node.origin and node.span is None else ""
+            yield Diagnostic(f"{place}{node.op} %{node.name} gives {node.type}, which gates do not compute",
+                             node.span, cure)
+
+
+def _input_words(builder: NetlistBuilder, types: tuple[Type, ...]) -> list[Word]:
+    words: list[Word] = []
+    start = 0
+    for t in types:
+        words.append(tuple(builder.input(k) for k in range(start, start + t.bits)))
+        start += t.bits
+    return words
