@@ -134,6 +134,11 @@ class NetlistBuilder:
         self._names: dict[int, str] = {}
         self._known: dict[tuple[object, ...], int] = {}
 
+    @property
+    def nodes(self) -> int:
+        """The number of nodes so far: false, inputs and gates."""
+        return len(self._kind)
+
     def input(self, index: int) -> int:
         """Give the literal of input number `index`, from 0."""
         assert 0 <= index < self.inputs
