@@ -38,6 +38,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "strash": "circuitc.passes.strash:Strash",
     "sweep-dead": "circuitc.passes.sweep_dead:SweepDead",
     "snap-thresholds": "circuitc.passes.snap_thresholds:SnapThresholds",
+    "fit-thresholds": "circuitc.passes.fit_thresholds:FitThresholds",
 })
 
 BACKENDS: Mapping[str, str] = MappingProxyType({

@@ -13,8 +13,7 @@ from circuitc.diagnostics import error
 from circuitc.ir import Builder, Func, Graph, Module, Node, Value, random_raw, rebuild
 
 from .base import Context, GraphPass
-from .snap_thresholds import check_fanin
-from .thresholds.gates import census, summarize
+from .snap_thresholds import check_fanin, note_neurons
 from .thresholds.ladder import Rung, climb, fit
 from .thresholds.patterns import Spins, enumerate_inputs, patterns_seen, probe, signed_rows
 from .thresholds.rows import fact, integer_rows, is_addable, is_neurons, neuron_operands, new_threshold, row_names
@@ -42,8 +41,8 @@ class FitThresholds(GraphPass):
         assert context.func is not None
         assert context.module is not None
         operands = neuron_operands(graph)
-        if not operands:
-            return graph
+        if not operands or context.func is not context.module.entry:
+            return graph  # calibration data is for the main func
         inputs = _calibration(context.func, context.calibration)
         seen = patterns_seen(context.module, context.func, graph, operands, iter([inputs]))
         facts: list[dict[str, Any]] = []
@@ -62,10 +61,9 @@ class FitThresholds(GraphPass):
 
         result = rebuild(graph, replace_rows)
         measured = _measure(context.module, context.func, graph, result, changes)
-        everything: list[dict[str, Any]] = context.facts.setdefault("neurons", [])
-        everything += facts
-        context.facts |= {"summary": summarize(everything), "census": census(everything), "calibration": len(inputs[0]),
-                          "agreement": {**context.facts.get("agreement", {}), context.func.name: measured}}
+        note_neurons(context, facts)
+        context.facts["evidence"] = {"level": "measured", "calibration": len(inputs[0]), **measured}
+        context.facts["summary"] += f"; {measured['words_equal']:.1%} of {measured['measured_on']} as before"
         return result
 
     def _fit(self, row: tuple[int, tuple[int, ...]], patterns: Spins) -> Rung:

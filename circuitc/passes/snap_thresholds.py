@@ -34,7 +34,7 @@ class SnapThresholds(GraphPass):
 
     def run(self, graph: Graph, context: Context) -> Graph:
         seen = self._reachable(graph, context)
-        facts: list[dict[str, Any]] = context.facts.setdefault("neurons", [])
+        facts: list[dict[str, Any]] = []
 
         def snap(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
             if not is_neurons(graph, node):
@@ -46,7 +46,7 @@ class SnapThresholds(GraphPass):
             return new_threshold(builder, node, operands[0], [rung.weights for rung in found])
 
         result = rebuild(graph, snap)
-        context.facts |= {"summary": summarize(facts), "census": census(facts)}
+        note_neurons(context, facts)
         return result
 
     def _snap(self, row: tuple[int, tuple[int, ...]], patterns: Spins | None) -> Rung:
@@ -69,6 +69,13 @@ class SnapThresholds(GraphPass):
             return {}
         operands = neuron_operands(graph)
         return patterns_seen(context.module, context.func, graph, operands, batches) if operands else {}
+
+
+def note_neurons(context: Context, facts: list[dict[str, Any]]) -> None:
+    """Add what became of a func's neurons to the pass's notebook, and bring its summary up to date."""
+    neurons: list[dict[str, Any]] = [*context.facts.get("neurons", ()), *facts]
+    if neurons:
+        context.facts |= {"neurons": neurons, "summary": summarize(neurons), "census": census(neurons)}
 
 
 def check_fanin(name: str, max_fanin: int) -> None:
