@@ -70,7 +70,9 @@ def compare(scope: Scope, x: Operand, y: Operand, kind: str) -> Tree:
     fraction = max(x.type.fraction, y.type.fraction)
     (x_low, x_high), (y_low, y_high) = (
         tuple(e << (fraction - o.type.fraction) for e in o.ends) for o in (x, y))
-    if kind == "eq":
+    if x == y:
+        known = kind != "lt"
+    elif kind == "eq":
         known = False if x_high < y_low or y_high < x_low else True if x_low == x_high == y_low == y_high else None
     elif kind == "lt":
         known = True if x_high < y_low else False if x_low >= y_high else None

@@ -56,13 +56,17 @@ class Verilog:
     def emit(self, design: Design) -> Emission:
         """Print the design."""
         name = design.top.module
-        text = "\n".join("\n".join(unit_lines(unit)) for unit in design.units) + "\n"
+        units = ["\n".join(unit_lines(unit)) for unit in design.units]
+        text = "\n\n".join([_ONE_FILE + units[0], *units[1:]] if len(units) > 1 else units) + "\n"
         files = {f"{name}.v": text.encode(), **design.bench}
         figures = {**design.figures, "lines": text.count("\n")}
         return Emission(f"{name}.v", files, port_map(design), figures)
 
 
 VERILOG = Verilog()
+
+# Verilator wants a file for each module; one file is easier to hand on.
+_ONE_FILE = "/* verilator lint_off DECLFILENAME */\n"
 
 
 def _wrong_ports(func: Func) -> list[Diagnostic]:

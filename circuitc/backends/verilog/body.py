@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -51,7 +52,7 @@ class Body:
             if value in self.graph.live:
                 self.words[value] = self._word(value, targets.get(value))
         for value, signal in zip(self.graph.outputs, outputs, strict=True):
-            if self.words[value].signal != signal.id:
+            if targets.get(value) is not signal:
                 self.scope.add(assign(ast.Identifier(signal.id), self.words[value].tree()), f"{signal.type}")
 
     def _targets(self, outputs: Sequence[Signal]) -> dict[Value, Signal]:
@@ -85,6 +86,10 @@ class Body:
         comment = f"{node.type}" + (f"  from {node.origin}" if node.origin else "")
         if target is not None:
             self.scope.add(assign(ast.Identifier(target.id), tree), comment)
+        known = constant_word(tree, node.type)
+        if known is not None:  # as a constant it lets later comparisons be decided
+            return known
+        if target is not None:
             return word_of(target)
         return self.scope.wire(node.name, node.type.bits, tree, comment, signed=_is_signed_scalar(node.type))
 
@@ -141,6 +146,17 @@ class Body:
             return tree
         word = self.scope.wire(f"{node.name}_entry", entry.width, tree, signed=entry.signed)
         return into(self.scope, Operand(word, entry), node.type)
+
+
+def constant_word(tree: Tree, t: Type) -> Word | None:
+    """Give an expression that is just a literal as a constant; None where it is more."""
+    negative = isinstance(tree, ast.Uminus) and isinstance(tree.right, ast.IntConst)
+    text = tree.right.value if negative else tree.value if isinstance(tree, ast.IntConst) else ""
+    match = re.fullmatch(r"\d+'s?([dh])([0-9a-f]+)", text)
+    if match is None:
+        return None
+    value = int(match[2], 16 if match[1] == "h" else 10)
+    return Word(t.bits, value=(-value if negative else value) & ((1 << t.bits) - 1))
 
 
 def _is_signed_scalar(t: Type) -> bool:

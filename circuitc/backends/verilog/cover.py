@@ -8,11 +8,17 @@ Cube = tuple[tuple[int, bool], ...]  # (input, value) pairs that must all hold
 
 
 @lru_cache(maxsize=65536)
-def lut_template(table: int, inputs: int) -> str:
-    """Give an expression for a truth table as a format string: {j} is input j, {inputs + j} its inverse.
+def lut_template(table: int, inputs: int) -> tuple[str, tuple[int, ...]]:
+    """Give an expression for a truth table as a format string, and the inputs that it does not mention.
 
-    The shorter of a cover of the ones and an inverted cover of the zeros; both irredundant (Minato's method).
+    {j} is input j, {inputs + j} its inverse. The shorter of a cover of the ones and an inverted cover of the zeros;
+    both are irredundant (Minato's method).
     """
+    text = _expression(table, inputs)
+    return text, tuple(j for j in range(inputs) if f"{{{j}}}" not in text and f"{{{inputs + j}}}" not in text)
+
+
+def _expression(table: int, inputs: int) -> str:
     full = (1 << (1 << inputs)) - 1
     if table in (0, full):
         return "1'b1" if table else "1'b0"

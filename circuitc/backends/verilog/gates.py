@@ -30,12 +30,13 @@ def gate_lines(gates: Gates) -> list[str]:
     spelling[0::2] = positive
     spelling[1::2] = [f"~{name}" for name in positive]
     spelling[:2] = "1'b0", "1'b1"
-    lines = _Lines(netlist, spelling).all()
+    printer = _Lines(netlist, spelling)
+    lines = printer.all()
     for node, source in remarks.items():
         lines[node - 1 - netlist.inputs] += f"  // {source}"
     outputs = [f"  assign {port} = {spelling[literal]};"
                for port, literal in zip(gates.outputs, netlist.outputs.tolist(), strict=True)]
-    return lines + outputs + _unread(gates, positive)
+    return lines + outputs + _unread(gates, positive, printer.ignored)
 
 
 def _spell(gates: Gates) -> tuple[list[str], dict[int, str]]:
@@ -62,6 +63,7 @@ class _Lines:
         self.netlist = netlist
         self.spelling = spelling
         self.first = 1 + netlist.inputs
+        self.ignored: list[int] = []  # edges of look-up and threshold gates that do not matter
 
     def all(self) -> list[str]:
         """Give the lines of all gates, in order (a threshold gate's helpers are in its own entry)."""
@@ -103,7 +105,9 @@ class _Lines:
         for node, table in zip(nodes.tolist(), self.netlist.data[nodes].tolist(), strict=True):
             fanins = self.netlist.fanins(node).tolist()
             size = 1 << (1 << len(fanins))
-            template = lut_template(table & (size - 1), len(fanins))
+            template, absent = lut_template(table & (size - 1), len(fanins))
+            if absent:
+                self.ignored += [int(self.netlist.offset[node]) + j for j in absent]
             text = template.format(*[spelling[f] for f in fanins], *[spelling[f ^ 1] for f in fanins])
             lines.append(f"  wire {spelling[2 * node]} = {text};")
         return lines
@@ -121,7 +125,10 @@ class _Lines:
         divisor = gcd(*[w for w, _ in pairs]) or 1
         bound //= divisor
         highest = sum(abs(w) for w, _ in pairs) // divisor
-        if bound < 0 or bound >= highest:
+        start = int(netlist.offset[node])
+        constant = bound < 0 or bound >= highest
+        self.ignored += [start + k for k, w in enumerate(weights) if constant or not w]
+        if constant:
             return [f"  wire {name} = 1'b{int(bound < 0)};"]
         columns: list[list[str]] = [[] for _ in range(highest.bit_length())]
         for w, f in pairs:
@@ -129,7 +136,7 @@ class _Lines:
                 if abs(w) // divisor >> k & 1:
                     columns[k].append(self.spelling[f if w > 0 else f ^ 1])
         lines = [f"  // {name}: {len(pairs)} weighted inputs counted by full adders"]
-        total = _count(columns, name, lines)[:highest.bit_length()]
+        total = _count(columns, name, lines)
         word = "{" + ", ".join(bit or "1'b0" for bit in reversed(total)) + "}"
         return [*lines, f"  wire {name} = {word} > {len(total)}'d{bound};"]
 
@@ -151,11 +158,13 @@ def _count(columns: Sequence[Sequence[str]], name: str, lines: list[str]) -> lis
     return compress(columns, full, half)
 
 
-def _unread(gates: Gates, positive: Sequence[str]) -> list[str]:
+def _unread(gates: Gates, positive: Sequence[str], ignored: Sequence[int]) -> list[str]:
     """Read what no gate and no output reads, so that lint is clean without switching rules off."""
     netlist = gates.netlist
     read = np.zeros(netlist.nodes, bool)
-    read[netlist.fanin >> 1] = True
+    edges = np.ones(len(netlist.fanin), bool)
+    edges[list(ignored)] = False
+    read[netlist.fanin[edges] >> 1] = True
     read[netlist.outputs >> 1] = True
     loose = [positive[n] for n in (np.flatnonzero(~read[1:]) + 1).tolist()]
     if not loose:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -119,10 +119,17 @@ class Refusal:
 
 _SCALARIZE = Refusal("works on whole tensors, which verilog has not", "run the pass scalarize before")
 _TABULATE = Refusal("is a function without gates of its own", "run the pass tabulate before")
-TENSORS: tuple[str, ...] = ("reshape", "transpose", "broadcast", "slice", "window", "concat", "pad", "gather", "update", "one_hot",
-           "priority", "pack", "unpack", "reduce", "argmax", "argmin", "contract", "threshold")
+TENSORS: tuple[str, ...] = (
+    "reshape", "transpose", "broadcast", "slice", "window", "concat", "pad", "gather", "update", "one_hot", "priority",
+    "pack", "unpack", "reduce", "argmax", "argmin", "contract", "threshold")
 FUNCTIONS: tuple[str, ...] = ("exp", "log", "sqrt", "rsqrt", "divide", "tanh", "sigmoid", "sin", "cos", "erf")
 
-_ALL_REFUSALS: dict[str, Refusal] = dict.fromkeys(TENSORS, _SCALARIZE)
-_ALL_REFUSALS |= dict.fromkeys(FUNCTIONS, _TABULATE)
-REFUSALS: Mapping[str, Refusal] = MappingProxyType(_ALL_REFUSALS)
+
+def _refusals() -> Iterator[tuple[str, Refusal]]:
+    for name in TENSORS:
+        yield name, _SCALARIZE
+    for name in FUNCTIONS:
+        yield name, _TABULATE
+
+
+REFUSALS: Mapping[str, Refusal] = MappingProxyType(dict(_refusals()))

@@ -95,7 +95,7 @@ def fit(word: Word, signed: bool, width: int) -> Tree:
     """Bring a word to a width: extended by sign or zeros, or its lowest bits."""
     if word.is_constant:
         number = word.number(signed) & ((1 << width) - 1)
-        return literal(width, number - (1 << width) if signed and number >> (width - 1) else number, signed)
+        return literal(width, number - (1 << width) if signed and number >> (width - 1) else number)
     if width <= word.width:
         return word.part(width - 1, 0).tree()
     extra = width - word.width
@@ -116,9 +116,9 @@ def shifted(word: Word, signed: bool, by: int, width: int) -> Tree:
 
 
 def as_signed(tree: Tree) -> Tree:
-    """Make an expression signed for a comparison or a product."""
-    if isinstance(tree, ast.IntConst) and "'s" in tree.value:
-        return tree
+    """Make an expression signed for a comparison or a product (a constant must have room for its sign)."""
+    if isinstance(tree, ast.IntConst):
+        return tree if "'s" in tree.value else ast.IntConst(tree.value.replace("'", "'s"))
     if isinstance(tree, ast.Uminus):
         return tree
     return ast.SystemCall("signed", (tree,))
