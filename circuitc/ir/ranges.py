@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,19 @@ class Interval:
     def inside(self, t: Type) -> bool:
         """Tell whether every element fits a type's raw numbers."""
         return bool(np.all(self.low >= t.lowest) and np.all(self.high <= t.highest))
+
+
+def _least(a: Any, b: Any) -> Raw:
+    """Give the smaller numbers; as objects, because numpy would look for a C type that holds bare integers."""
+    return np.asarray(np.minimum(np.asarray(a, dtype=object), np.asarray(b, dtype=object)), dtype=object)
+
+
+def _greatest(a: Any, b: Any) -> Raw:
+    return np.asarray(np.maximum(np.asarray(a, dtype=object), np.asarray(b, dtype=object)), dtype=object)
+
+
+def _choose(condition: Any, a: Any, b: Any) -> Raw:
+    return np.where(np.asarray(condition, dtype=bool), np.asarray(a, dtype=object), np.asarray(b, dtype=object))
 
 
 def full(t: Type) -> Interval:
@@ -71,7 +85,7 @@ def _interval(graph: Graph, node: Node, found: Sequence[Interval | None]) -> Int
     whole = full(node.type)
     if natural is None:
         return whole
-    return Interval(np.maximum(natural.low, whole.low), np.minimum(natural.high, whole.high))
+    return Interval(_greatest(natural.low, whole.low), _least(natural.high, whole.high))
 
 
 def _natural(graph: Graph, node: Node, found: Sequence[Interval | None]) -> Interval | None:
@@ -123,13 +137,12 @@ def _neg(record: OpDef, application: Application, operands: Sequence[Interval]) 
 
 def _abs(record: OpDef, application: Application, operands: Sequence[Interval]) -> Interval:
     low, high = operands[0].low, operands[0].high
-    across = np.asarray((low < 0) & (high > 0), dtype=bool)
-    return Interval(np.where(across, 0, np.minimum(abs(low), abs(high))), np.maximum(abs(low), abs(high)))
+    return Interval(_choose((low < 0) & (high > 0), 0, _least(abs(low), abs(high))), _greatest(abs(low), abs(high)))
 
 
 def _products(a: Interval, b: Interval) -> Interval:
     ends = [a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high]
-    return Interval(reduce(np.minimum, ends), reduce(np.maximum, ends))
+    return Interval(reduce(_least, ends), reduce(_greatest, ends))
 
 
 def _mul(record: OpDef, application: Application, operands: Sequence[Interval]) -> Interval:
@@ -138,9 +151,9 @@ def _mul(record: OpDef, application: Application, operands: Sequence[Interval]) 
 
 def _select(record: OpDef, application: Application, operands: Sequence[Interval]) -> Interval:
     condition, a, b = operands
-    only_a, only_b = np.asarray(condition.low == 1, dtype=bool), np.asarray(condition.high == 0, dtype=bool)
-    low = np.where(only_a, a.low, np.where(only_b, b.low, np.minimum(a.low, b.low)))
-    return Interval(low, np.where(only_a, a.high, np.where(only_b, b.high, np.maximum(a.high, b.high))))
+    only_a, only_b = condition.low == 1, condition.high == 0
+    low = _choose(only_a, a.low, _choose(only_b, b.low, _least(a.low, b.low)))
+    return Interval(low, _choose(only_a, a.high, _choose(only_b, b.high, _greatest(a.high, b.high))))
 
 
 def _requantize(record: OpDef, application: Application, operands: Sequence[Interval]) -> Interval | None:
@@ -182,13 +195,13 @@ def _laid_out(interval: Interval, index: str, subs: Subscripts) -> Interval:
 def _fold(fold: np.ufunc, terms: Raw, subs: Subscripts) -> Raw:
     full_shape = tuple(subs.sizes[c] for c in subs.all)
     axes = tuple(range(len(subs.result), len(subs.all)))
-    terms = np.broadcast_to(terms, full_shape)
-    return np.asarray(fold.reduce(terms, axis=axes) if axes else terms).astype(object)
+    terms = np.broadcast_to(np.asarray(terms, dtype=object), full_shape)
+    return np.asarray(fold.reduce(terms, axis=axes) if axes else terms, dtype=object)
 
 
 def _sum_of_products(application: Application, subs: Subscripts, terms: Interval, masked: bool,
                      init: Interval | None) -> Interval:
-    low, high = (np.minimum(terms.low, 0), np.maximum(terms.high, 0)) if masked else (terms.low, terms.high)
+    low, high = (_least(terms.low, 0), _greatest(terms.high, 0)) if masked else (terms.low, terms.high)
     total = Interval(_fold(np.add, low, subs), _fold(np.add, high, subs))
     fraction = application.types[0].fraction + application.types[1].fraction
     total = _rescale(total, application.result.fraction - fraction)
@@ -209,8 +222,8 @@ def _least_or_greatest(application: Application, subs: Subscripts, a: Interval, 
         return Interval(low, high)
     start = _rescale(init, result - application.types[-1].fraction)
     if masked:
-        return Interval(np.minimum(low, start.low), start.high) if fold is np.minimum else (
-            Interval(start.low, np.maximum(high, start.high)))
+        return Interval(_least(low, start.low), start.high) if fold is np.minimum else (
+            Interval(start.low, _greatest(high, start.high)))
     return Interval(fold(low, start.low), fold(high, start.high))
 
 

@@ -188,7 +188,7 @@ def _check_constant(node: Node, types: Sequence[Type]) -> None:
 
 
 def _check_call(module: Module, node: Node, types: Sequence[Type]) -> None:
-    if set(node.attributes) != {"func", "output"}:
+    if set(node.attributes) != {"func", "output"} or not all(isinstance(v, str) for v in node.attributes.values()):
         raise CircuitError(_say(node, "a call names a func and an output"))
     func = module.func(node.attributes["func"], node.span)
     if len(types) != len(func.inputs):

@@ -99,7 +99,7 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
 def _bad_line(text: str, source: Source, line: int) -> CircuitError:
     """Find the first line that is not a gate, one at a time; only on the way to an error."""
     for number, content in enumerate(text.split("\n"), line):
-        if content.strip() and not _GATE.fullmatch(content):
+        if content.strip(" \t\r") and not _GATE.fullmatch(content):
             return error(f"{content.strip()[:40]!r} is not a gate", Span(source, number),
                          f"a gate is {', '.join(WORDS.values())} with its numbers, on a line of its own")
     raise AssertionError("some line is not a gate")

@@ -219,7 +219,7 @@ class _Body:
               span: Span, attributes: dict[str, Any]) -> Value:
         if op == "call":
             output = attributes.pop("output", "")
-            if not callee or not output or declared is None or attributes:
+            if not callee or not isinstance(output, str) or declared is None or attributes or not output:
                 raise error("a call is written `call @func %operands {output=name} : type`", span)
             return self.builder.call(callee, output, declared, *operands, name=name, origin=origin, span=span)
         if callee:
