@@ -239,7 +239,7 @@ def _state(face: Interface) -> list[str]:
     low = flat(face.inputs)
     loads: list[str] = []
     for s in face.free_registers:
-        loads.append(f"dut.{s.id} <= item[{low} +: {s.type.bits}];")
+        loads += [f"force dut.{s.id} = item[{low} +: {s.type.bits}];", f"release dut.{s.id};"]
         low += s.type.bits
     if face.func.schedule.kind == "stream":
         first = f"(sent == 0 || stimulus[sent - 1][{stimulus_width(face) - 1}])"
