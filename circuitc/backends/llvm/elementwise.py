@@ -25,7 +25,7 @@ class Use:
     site: Callable[[str], int]
 
     @property
-    def builder(self) -> ir.IRBuilder:
+    def builder(self) -> Any:
         return self.kernel.builder
 
     def __getitem__(self, name: str) -> Any:

@@ -1,9 +1,9 @@
 """A func as native code: the loops over samples and over time around its body.
 
 Each func becomes `run(scratch, batch, steps, inputs, outputs, initial)`: `inputs` and `outputs` are arrays of pointers,
-one a port, to compact elements [batch, (steps,) *shape]; `initial` is an array of register records, one a sample, or null
-for the initial values. And `step(scratch, registers, batch, inputs, outputs)`: one step of each sample, its registers
-replaced. Both answer a status.
+one a port, to compact elements [batch, (steps,) *shape]; `initial` is an array of register records, one a sample, or
+null for the initial values. And `step(scratch, registers, batch, inputs, outputs)`: one step of each sample, its
+registers replaced. Both answer a status.
 """
 
 from __future__ import annotations
@@ -17,33 +17,10 @@ from circuitc.ir import Func, Graph, Port, Type
 from .body import Body
 from .kernel import Kernel, index, number
 from .lowering import LOWERINGS
-from .memory import I8, I64, POINTER, Record, aligned_up, bytes_of, record, storage_bits, to_compact
+from .memory import I8, I64, POINTER, aligned_up, bytes_of, storage_bits
+from .netlist_func import write_netlist_func
+from .ports import RUN, STEP, initial_bytes, is_stepped, registers_of
 from .unit import Unit, callees, reachable
-
-RUN = (POINTER, I64, I64, POINTER, POINTER, POINTER)
-STEP = (POINTER, POINTER, I64, POINTER, POINTER)
-
-
-def registers_of(func: Func) -> Record:
-    """Lay out the registers of one sample."""
-    return record([r.type for r in func.registers])
-
-
-def is_stepped(func: Func, port: Port) -> bool:
-    """Tell whether a port has an axis of steps in a call."""
-    return port.rate == "step" and func.schedule.kind != "once"
-
-
-def initial_bytes(func: Func) -> bytes:
-    """Give the register record of a sample that starts; free registers are zero (spins -1)."""
-    layout = registers_of(func)
-    content = bytearray(layout.size)
-    for register, offset in zip(func.registers, layout.offsets, strict=True):
-        raw = np.full(register.type.shape, -1 if register.type.is_spin else 0) if register.initial is None else (
-            register.initial.array)
-        stored = to_compact(register.type, raw).tobytes()
-        content[offset:offset + len(stored)] = stored
-    return bytes(content)
 
 
 def write_func(unit: Unit, func: Func) -> None:
@@ -51,7 +28,6 @@ def write_func(unit: Unit, func: Func) -> None:
     if isinstance(func.body, Graph):
         _GraphFunc(unit, func, func.body).write()
     else:
-        from .netlist_func import write_netlist_func
         write_netlist_func(unit, func, func.body)
 
 

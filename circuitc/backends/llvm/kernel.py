@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,7 @@ class Kernel:
         if internal:
             self.function.linkage = "internal"
         self.arguments = list(self.function.args)
-        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
         self._entry = self.builder.block
         self._status = self.slot(I32)
         self.fails = False
@@ -76,7 +76,7 @@ class Kernel:
         return self.builder.gep(pointer, [offset], inbounds=True, source_etype=kind)
 
     @contextmanager
-    def loop(self, count: Any, start: int = 0) -> Iterator[Any]:
+    def loop(self, count: Any, start: int = 0) -> Generator[Any]:
         """Repeat what is written inside for i = start..count-1 and answer i; a constant count must exceed start."""
         b = self.builder
         constant = isinstance(count, int)
@@ -101,7 +101,7 @@ class Kernel:
         b.position_at_end(after)
 
     @contextmanager
-    def loops(self, counts: Sequence[Any]) -> Iterator[list[Any]]:
+    def loops(self, counts: Sequence[Any]) -> Generator[list[Any]]:
         """Nest loops, the last one innermost, and answer all indices."""
         if not counts:
             yield []

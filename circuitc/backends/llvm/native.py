@@ -14,14 +14,23 @@ from circuitc.diagnostics import error, nearest
 from circuitc.ir import Func, Module, Netlist, Port
 
 from . import target as targets
-from .func import is_stepped, registers_of, write_program
+from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
+from .ports import is_stepped, registers_of
 from .unit import Unit, reachable
 
 Raw = NDArray[Any]
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed": "plpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
+
+
+def assemble(unit: Unit) -> Any:
+    """Link what was built and what was written as text into one LLVM module."""
+    whole = llvm.parse_assembly(str(unit.module))
+    for text in unit.texts:
+        whole.link_in(llvm.parse_assembly(text))
+    return whole
 
 
 class Code:
@@ -30,18 +39,9 @@ class Code:
     def __init__(self, unit: Unit, *, level: int) -> None:
         self._kept: list[Any] = list(unit.kept)
         tm = targets.machine(unit.target, level=level, jit=True)
-        parsed = llvm.parse_assembly(str(unit.module))
-        targets.optimise(parsed, tm, level=level)
-        self._engine = llvm.create_mcjit_compiler(parsed, tm)
-        for text in unit.texts:  # straight-line gates are compiled as they stand: see netlist_straight
-            gates = targets.machine(unit.target, level=0, jit=True)
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), gates)
-            engine.finalize_object()
-            self._kept.append(engine)
-            for function in unit.imports:
-                address = engine.get_function_address(function)
-                if address:
-                    llvm.add_symbol(function, address)
+        linked = assemble(unit)
+        targets.optimise(linked, tm, level=level)
+        self._engine = llvm.create_mcjit_compiler(linked, tm)
         self._engine.finalize_object()
 
     def function(self, name: str, arguments: str) -> Any:

@@ -25,7 +25,7 @@ class Unit:
     With `by_address` constants over 4 KB stay in numpy arrays (`kept`) and the code holds their address: right for
     code that lives in this process. `sites[k]` is the message of status k + 1. `scratch` and `runs` give for each
     func written so far the bytes of working memory it needs and its function. `texts` are modules written
-    as text, which define the functions `imports`.
+    as text.
     """
 
     program: Module
@@ -39,7 +39,6 @@ class Unit:
     scratch: dict[str, int] = field(default_factory=dict)
     runs: dict[str, ir.Function] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
-    imports: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     _globals: dict[bytes, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
@@ -78,7 +77,7 @@ class Unit:
             pointer = index(padded.ctypes.data + start).inttoptr(POINTER)
         else:
             kind = ir.ArrayType(I8, len(content))
-            pointer = ir.GlobalVariable(self.module, kind, self.name("data"))
+            pointer: Any = ir.GlobalVariable(self.module, kind, self.name("data"))
             pointer.initializer = ir.Constant(kind, bytearray(content))
             pointer.linkage, pointer.global_constant, pointer.align = "internal", True, ALIGN
             pointer.type = POINTER
