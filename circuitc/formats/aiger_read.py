@@ -35,7 +35,7 @@ def parse_aiger(data: bytes, source: str, name: str = "circuit") -> Module:
     body = _read_binary(file, header) if binary else read_ascii(file, header)
     symbols = _read_symbols(file, header, body.end)
     inputs, latches, outputs = fill_names(list(zip("ilo", symbols, strict=True)))
-    span = Span(file.source)
+    span = Span(Source(source))  # without the text: the module outlives the file
     rate = "step" if header.latches else "call"
     netlist = aig(header.inputs + header.latches, body.ands, np.concatenate([body.outputs, body.following]))
     return module_of(Func(

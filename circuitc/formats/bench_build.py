@@ -6,31 +6,29 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from circuitc.diagnostics import Span, nearest
+from circuitc.diagnostics import Source, Span, nearest
 from circuitc.ir import ONCE, STREAM, Func, Kind, Module, Netlist, module_of
 from circuitc.ir.netlist import MAX_LUT_INPUTS
 
-from .bench_parse import CONSTANTS, BenchFile, Definition
+from .bench_parse import CONSTANTS, RESETS, BenchFile, Definition
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
-
-_RESETS = {"DFF": None, "DFFRSE": None, "DFF0": 0, "DFF1": 1}
 
 
 def build_module(file: BenchFile, name: str) -> Module:
     """Make the module of a parsed file. A DFF starts with any value (as ABC reads it), DFF0 and DFF1 say which."""
-    latches = [d for d in file.definitions.values() if d.is_latch]
-    literals, rows = _literals(file, latches)
+    latches = file.latches
+    literals, rows = _literals(file)
     following = [_operand(file, literals, d.operands[0], d) for d in latches]
     for d in latches:
         _refuse_controls(file, d)
     outputs = [_output(file, literals, name, line) for name, line in file.outputs.items()]
     netlist = rows.finish([*outputs, *following], _names(file, literals, rows.first))
-    span, rate = Span(file.source), "step" if latches else "call"
+    span, rate = Span(Source(file.source.name)), "step" if latches else "call"
     states = [d.name for d in latches]
     inputs = vector_ports([*file.inputs], rate, "input", span, states)
     return module_of(Func(name, inputs, vector_ports([*file.outputs], rate, "output", span), netlist,
-                          bit_registers(states, [_RESETS[d.operation] for d in latches], span),
+                          bit_registers(states, [RESETS[d.operation] for d in latches], span),
                           STREAM if latches else ONCE, span=span))
 
 
@@ -67,25 +65,33 @@ class GateRows:
         return Netlist(self.first - 1, kind, offset, fanin, np.array(outputs, np.int32), data, names=names)
 
 
-def _literals(file: BenchFile, latches: Sequence[Definition]) -> tuple[dict[str, int], GateRows]:
-    """Give each signal its literal: inputs, latches, then gates after their operands."""
-    sources = [*file.inputs, *(d.name for d in latches)]
+def _literals(file: BenchFile) -> tuple[dict[str, int], GateRows]:
+    """Give each signal its literal: inputs, latches, then gates after their operands. About 2 us a gate."""
+    sources = [*file.inputs, *(d.name for d in file.latches)]
     literals = {name: node << 1 for node, name in enumerate(sources, 1)}
     rows = GateRows(len(sources))
-    for definition in _in_order(file):
-        operands = [_operand(file, literals, name, definition) for name in definition.operands]
-        literals[definition.name] = _OPERATIONS[definition.operation](rows, operands, definition.table)
+    for definition in _in_order(file, sources):
+        name, operation, operands, table, _ = definition
+        try:
+            fanins = [literals[operand] for operand in operands]
+        except KeyError:
+            fanins = [_operand(file, literals, operand, definition) for operand in operands]
+        literals[name] = _OPERATIONS[operation](rows, fanins, table)
     return literals, rows
 
 
-def _in_order(file: BenchFile) -> list[Definition]:
+def _in_order(file: BenchFile, sources: Sequence[str]) -> list[Definition]:
     """Give the gates so that each comes after its operands; they stay as they are where that is so."""
-    gates = [d for d in file.definitions.values() if not d.is_latch]
-    number = {d.name: k for k, d in enumerate(gates)}
-    operands = [[number.get(name, -1) for name in d.operands] for d in gates]
-    if all(max(row, default=-1) < k for k, row in enumerate(operands)):
+    gates = [d for d in file.definitions.values() if d.operation not in RESETS]
+    known = set(sources)
+    for d in gates:
+        if not known.issuperset(d.operands):
+            break
+        known.add(d.name)
+    else:
         return gates
-    order, cycle = topological_order(operands)
+    number = {d.name: k for k, d in enumerate(gates)}
+    order, cycle = topological_order([[number.get(name, -1) for name in d.operands] for d in gates])
     if cycle:
         first = gates[cycle[0]]
         loop = chain([gates[k].name for k in cycle])
@@ -126,18 +132,20 @@ def _refuse_controls(file: BenchFile, latch: Definition) -> None:
 def _names(file: BenchFile, literals: dict[str, int], first: int) -> dict[int, str]:
     """Name gates by their signals; a gate that is only known inverted, as of NAND, gets `~name`."""
     names: dict[int, str] = {}
-    gates = [d.name for d in file.definitions.values() if not d.is_latch and literals[d.name] >> 1 >= first]
-    for name in gates:
-        if not literals[name] & 1:
-            names.setdefault(literals[name] >> 1, name)
-    for name in gates:
-        if literals[name] & 1 and f"~{name}" not in file.definitions:
-            names.setdefault(literals[name] >> 1, f"~{name}")
+    gates = [(name, literal) for name, literal in literals.items() if literal >= 2 * first]
+    for name, literal in gates:
+        if not literal & 1:
+            names.setdefault(literal >> 1, name)
+    for name, literal in gates:
+        if literal & 1 and literal >> 1 not in names and f"~{name}" not in file.definitions:
+            names[literal >> 1] = f"~{name}"
     return dict(sorted(names.items()))
 
 
 def _tree(rows: GateRows, kind: Kind, operands: Sequence[int]) -> int:
     """Join operands two by two, neighbours first."""
+    if len(operands) == 2:
+        return rows.add(kind, (operands[0], operands[1]))
     level = list(operands)
     while len(level) > 1:
         joined = [rows.add(kind, (a, b)) for a, b in zip(level[::2], level[1::2], strict=False)]

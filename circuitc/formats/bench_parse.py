@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
 
 _NAME = r"[^\s()=,#]+"
-_PORT = re.compile(rf"\s*(INPUT|OUTPUT)\s*\(\s*({_NAME})\s*\)\s*", re.IGNORECASE)
-_GATE = re.compile(rf"\s*({_NAME})\s*=\s*(\w+)(?:\s+(0[xX][0-9A-Fa-f]+))?\s*(?:\(([^()=#]*)\))?\s*")
-_OPERAND = re.compile(_NAME)
+# No two `\s*` stand side by side: a line of a million spaces must not take a trillion steps.
+_PORT = re.compile(rf"(INPUT|OUTPUT)\s*\(\s*({_NAME})\s*\)", re.IGNORECASE)
+_GATE = re.compile(rf"({_NAME})\s*=\s*(\w+)(?:\s+(0[xX][0-9A-Fa-f]+))?"
+                   rf"(?:\s*\(\s*(?:({_NAME}(?:\s*,\s*{_NAME})*)\s*)?\))?")
 
 CONSTANTS = {"VDD": 1, "GND": 0}
+RESETS = {"DFF": None, "DFFRSE": None, "DFF0": 0, "DFF1": 1}  # ABC reads a plain DFF as starting anyhow
 MAX_TABLE_INPUTS = 16
 
 # Each operation with the fewest and the most operands it takes.
@@ -24,8 +27,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """One line `name = OPERATION table (operands)`."""
 
     name: str
@@ -34,19 +36,16 @@ class Definition:
     table: int
     line: int
 
-    @property
-    def is_latch(self) -> bool:
-        return self.operation.startswith("DFF")
-
 
 @dataclass(slots=True)
 class BenchFile:
-    """What a file says, in its order: ports with their lines, and definitions by name."""
+    """What a file says, in its order: ports with their lines, and definitions by name; `latches` are some of those."""
 
     source: Source
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
+    latches: list[Definition] = field(default_factory=list)
 
     def fault(self, message: str, line: int, help: str = "", name: str = "") -> CircuitError:
         """Make the error that says one thing about a line, at a name in it where there is one."""
@@ -59,12 +58,12 @@ class BenchFile:
 
 
 def parse_lines(source: Source) -> BenchFile:
-    """Read all lines; what signals mean is checked by who builds the netlist. About 2.5 us a line."""
+    """Read all lines; what signals mean is checked by who builds the netlist. About 4 us a line."""
     file = BenchFile(source)
     assert source.text is not None
     for number, line in enumerate(source.text.split("\n"), 1):
-        text = line.partition("#")[0]
-        if not text or text.isspace():
+        text = line.partition("#")[0].strip()
+        if not text:
             continue
         port = _PORT.fullmatch(text)
         if port:
@@ -94,33 +93,28 @@ def _add_definition(file: BenchFile, text: str, line: int) -> None:
     if match is None:
         raise file.fault(f"{_shown(text)} is not a line of a bench file", line,
                          "lines are INPUT(a), OUTPUT(z), z = AND(a, b), z = LUT 0x8 (a, b), z = vdd or # comment")
-    name, operation = match[1], match[2].upper()
+    name, word, digits, listed = match.groups()
+    operation = word.upper()
+    if (digits is not None) and operation != "LUT":
+        raise file.fault(f"{_shown(word)} has a truth table, only a LUT has one", line)
     if operation not in OPERATIONS:
-        raise file.fault(f"{_shown(match[2])} is not an operation", line, nearest(operation, OPERATIONS))
-    if file.driven(name):
+        raise file.fault(f"{_shown(word)} is not an operation", line, nearest(operation, OPERATIONS))
+    if name in file.definitions or name in file.inputs:
         raise _driven_twice(file, name, line)
-    operands = _operands(file, match[4] or "", line)
+    operands = tuple([part.strip() for part in listed.split(",")]) if listed else ()
     fewest, most = OPERATIONS[operation]
     if not fewest <= len(operands) <= most:
         wanted = str(fewest) if fewest == most else f"{fewest} or more" if most == 1 << 30 else f"{fewest} to {most}"
         raise file.fault(f"{operation} takes {wanted} operands, got {len(operands)}", line, name=name)
-    table = _table(file, operation, match[3], operands, line)
-    file.definitions[name] = Definition(name, operation, operands, table, line)
+    table = _table(file, digits, operands, line) if digits is not None or operation == "LUT" else 0
+    definition = file.definitions[name] = Definition(name, operation, operands, table, line)
+    if operation in RESETS:
+        file.latches.append(definition)
 
 
-def _operands(file: BenchFile, text: str, line: int) -> tuple[str, ...]:
-    parts = [part.strip() for part in text.split(",")] if text and not text.isspace() else []
-    for part in parts:
-        if not _OPERAND.fullmatch(part):
-            raise file.fault(f"{_shown(part)} is not the name of a signal", line, "operands are separated by commas")
-    return tuple(parts)
-
-
-def _table(file: BenchFile, operation: str, digits: str | None, operands: tuple[str, ...], line: int) -> int:
-    if (operation == "LUT") != (digits is not None):
-        raise file.fault("a LUT has a truth table such as 0x8, and only a LUT has one", line)
+def _table(file: BenchFile, digits: str | None, operands: tuple[str, ...], line: int) -> int:
     if digits is None:
-        return 0
+        raise file.fault("a LUT needs its truth table, such as 0x8", line)
     if len(digits) > 2 + max(1, (1 << len(operands)) // 4):
         raise file.fault(f"a LUT of {len(operands)} operands has a table of at most {1 << len(operands)} bits", line)
     table = int(digits, 16)
@@ -131,5 +125,4 @@ def _table(file: BenchFile, operation: str, digits: str | None, operands: tuple[
 
 def _shown(text: str) -> str:
     """Quote what was found, shortened to a line's width."""
-    text = text.strip()
     return repr(text if len(text) <= 40 else text[:37] + "...")
