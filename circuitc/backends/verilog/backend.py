@@ -95,16 +95,17 @@ def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic
     elif node.op == "table" and not graph.nodes[node.operands[1]].is_constant:
         yield Diagnostic(f"{say}: the table is computed at run time, and verilog prints constant ones", node.span,
                          "give the table as a constant")
-    elif node.op in ROWS and _has_tensors(node, types):
+    elif _has_tensors(node, types):
         yield Diagnostic(f"{say}: {node.op} works on tensors ({node.type})", node.span, "run the pass scalarize before")
-    elif node.op == "table" and node.type.shape:
-        yield Diagnostic(f"{say}: table works on tensors ({node.type})", node.span, "run the pass scalarize before")
     elif node.op in OPS and node.op not in ROWS and node.op not in STRUCTURAL:
         yield Diagnostic(f"{say}: verilog has no row for {node.op}", node.span)
 
 
 def _has_tensors(node: Node, types: Sequence[Type]) -> bool:
-    return any(t.shape for t in types) or (bool(node.type.shape) and node.op != "stack")
+    """Tell whether a node works on tensors where its row takes scalars."""
+    if node.op in ("table", "pack"):
+        return bool(node.type.shape)
+    return node.op in ROWS and (any(t.shape for t in types) or (bool(node.type.shape) and node.op != "stack"))
 
 
 def _units(face: Interface, faces: Mapping[str, Interface]) -> Iterator[Unit]:

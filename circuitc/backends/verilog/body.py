@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pyverilog.vparser import ast
@@ -73,6 +74,8 @@ class Body:
                 return self._element(node)
             case "call":
                 return self._call(node)
+            case "pack":
+                return replace(self.words[node.operands[0]], signed=False)  # a vector of bits is the word already
             case "table":
                 return self._wire(node, self._table(node), None)
             case _:

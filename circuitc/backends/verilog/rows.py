@@ -106,7 +106,7 @@ ROWS: Mapping[str, Row] = MappingProxyType({
 })
 
 # These give a part of what is there already, or need more than their operands' bits; body.py has them.
-STRUCTURAL = ("element", "table")
+STRUCTURAL = ("element", "table", "pack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ _SCALARIZE = Refusal("works on whole tensors, which verilog has not", "run the p
 _TABULATE = Refusal("is a function without gates of its own", "run the pass tabulate before")
 TENSORS: tuple[str, ...] = (
     "reshape", "transpose", "broadcast", "slice", "window", "concat", "pad", "gather", "update", "one_hot", "priority",
-    "pack", "unpack", "reduce", "argmax", "argmin", "contract", "threshold")
+    "unpack", "reduce", "argmax", "argmin", "contract", "threshold")
 FUNCTIONS: tuple[str, ...] = ("exp", "log", "sqrt", "rsqrt", "divide", "tanh", "sigmoid", "sin", "cos", "erf")
 
 
