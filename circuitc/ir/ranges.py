@@ -102,6 +102,8 @@ def _natural(graph: Graph, node: Node, found: Sequence[Interval | None]) -> Inte
         return None
     types = tuple(graph.nodes[v].type for v in node.operands)
     inferred = record.result_type(types, node.attributes, node.type)
+    if node.type.fraction < inferred.fraction:
+        return None  # no range proves that the bits behind the point are zero
     application = Application(types, inferred, node.attributes)
     rule = _RULES.get(node.op, _ends if record.monotone else None)
     natural = rule(record, application, known) if rule else None

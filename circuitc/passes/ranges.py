@@ -107,9 +107,12 @@ class _Narrowing:
         return self.cast(self.new[value], self.graph.nodes[value].type)
 
     def cast(self, value: Value, t: Type) -> Value:
-        if self.builder.type(value) == t:
+        node = self.builder.nodes[value]
+        if node.type == t:
             return value
-        return self.builder.apply("convert", value, type=t, name=self.builder.nodes[value].name)
+        if node.is_constant and node.type.fraction == t.fraction:
+            return self.constant(node, t, node.constant.array)
+        return self.builder.apply("convert", value, type=t, name=node.name)
 
 
 def _holds(wide: Type, t: Type) -> bool:
