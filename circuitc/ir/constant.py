@@ -69,5 +69,7 @@ def _checked(type: Type, values: ArrayLike) -> NDArray[Any]:
         if np.any(wrong):
             raise error(f"{raw[np.asarray(wrong, dtype=bool)].ravel()[0]} is not a raw number of {type.scalar}")
         raw = raw.astype(type.dtype)
+    else:
+        raw[np.isnan(raw)] = np.nan  # one NaN: its sign and payload mean nothing and have no print
     raw.setflags(write=False)
     return raw
