@@ -169,7 +169,7 @@ class _Wires:
 def weight_constant(rows: Sequence[int] | Sequence[Sequence[int]]) -> Constant:
     """Make a constant of the narrowest signed type that holds these integers."""
     array = np.array(rows, dtype=np.int64)
-    return Constant(smallest(min(-1, int(array.min())), int(array.max()), 0, array.shape), array)
+    return Constant(smallest(min(-1, int(array.min())), max(1, int(array.max())), 0, array.shape), array)
 
 
 def origin_of(source: str, neurons: Sequence[Neuron]) -> str:

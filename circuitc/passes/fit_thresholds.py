@@ -63,7 +63,8 @@ class FitThresholds(GraphPass):
         measured = _measure(context.module, context.func, graph, result, changes)
         note_neurons(context, facts)
         context.facts["evidence"] = {"level": "measured", "calibration": len(inputs[0]), **measured}
-        context.facts["summary"] += f"; {measured['words_equal']:.1%} of {measured['measured_on']} as before"
+        share = int(1000 * measured["words_equal"]) / 10  # rounded down: 100 means all
+        context.facts["summary"] += f"; {share} % of {measured['measured_on']} as before"
         return result
 
     def _fit(self, row: tuple[int, tuple[int, ...]], patterns: Spins) -> Rung:

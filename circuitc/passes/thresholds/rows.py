@@ -65,7 +65,7 @@ def new_threshold(builder: Builder, node: Node, operand: Value, found: Sequence[
 
 def _narrow(rows: Any) -> Constant:
     array = np.array(rows, dtype=object)
-    return Constant(smallest(min(-1, array.min()), array.max(), 0, array.shape), array)
+    return Constant(smallest(min(-1, array.min()), max(1, array.max()), 0, array.shape), array)
 
 
 def fact(neuron: str, func: str, rung: Rung) -> dict[str, Any]:

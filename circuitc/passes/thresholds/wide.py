@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LARGEST_SUM = 4096     # sum of the integers tried; a check costs inputs * sum steps
-LARGEST_WORK = 1 << 22
-DENOMINATORS = 6       # the largest weight tried is about this many times the unit
+LARGEST_SUM = 256  # sum of the integers tried; a check costs inputs * sum steps
+DENOMINATORS = 6   # the unit is one of the larger weights, divided by 1 to this
+ANCHORS = 32       # how many different weights are tried as units
+SAMPLES = 512      # random patterns that refute most candidates before they are checked
 
 
 def equal_everywhere(small: Sequence[int], size: Sequence[int]) -> bool:
@@ -39,22 +40,21 @@ def snap_integers(size: Sequence[int]) -> tuple[int, ...] | None:
 
     Units tried are the larger weights over 1, 2, ...; the first that works has the least sum tried.
     """
-    tried: set[tuple[int, ...]] = set()
+    patterns = np.random.default_rng(0).integers(0, 2, (SAMPLES, len(size))) * 2 - 1
+    answers = patterns @ np.array(size, np.int64) > 0
     for numbers in sorted(_candidates(size), key=lambda v: (sum(v), v)):
-        if numbers not in tried and equal_everywhere(numbers, size):
+        agrees = np.array_equal(patterns @ np.array(numbers, np.int64) > 0, answers)
+        if agrees and equal_everywhere(numbers, size):
             return numbers
-        tried.add(numbers)
     return None
 
 
 def _candidates(size: Sequence[int]) -> set[tuple[int, ...]]:
     found: set[tuple[int, ...]] = set()
-    distinct = sorted(set(size), reverse=True)
-    for anchor in distinct[::max(1, len(distinct) // 32)]:
+    distinct = sorted({s for s in size if s}, reverse=True)
+    for anchor in distinct[::-(-len(distinct) // ANCHORS)]:
         for times in range(1, DENOMINATORS + 1):
-            if anchor == 0:
-                continue
             numbers = tuple((2 * s * times + anchor) // (2 * anchor) for s in size)  # s / (anchor / times), rounded
-            if 0 < sum(numbers) <= min(LARGEST_SUM, LARGEST_WORK // len(size)):
+            if 0 < sum(numbers) <= LARGEST_SUM:
                 found.add(numbers)
     return found
