@@ -55,9 +55,9 @@ def describe_option(kind: Any) -> str:
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
-    """Take a union apart; `none` and words are tried before texts, which take everything."""
+    """Take a union apart; types come late, as they refuse what they cannot read, and texts last: they take all."""
     parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return tuple(sorted(parts, key=lambda part: part is str))
+    return tuple(sorted(parts, key=lambda part: (part is str, part is Type)))
 
 
 def _read_one(kind: Any, text: str) -> tuple[bool, Any]:
