@@ -85,7 +85,7 @@ def extreme_with_constant(s: Site) -> Value | None:
 
 def compare_itself(s: Site) -> Value | None:
     """`x == x` and `x <= x` are 1, `x < x` is 0; not for floats, where NaN equals nothing."""
-    return s.number(int(s.node.op != "lt")) if s[0] == s[1] and s.is_exact else None
+    return s.truth(s.node.op != "lt") if s[0] == s[1] and s.is_exact else None
 
 
 def compare_by_types(s: Site) -> Value | None:
@@ -95,12 +95,12 @@ def compare_by_types(s: Site) -> Value | None:
     (a_low, a_high), (b_low, b_high) = _ends(s)
     match s.node.op:
         case "lt":
-            answer = 1 if a_high < b_low else 0 if a_low >= b_high else None
+            answer = True if a_high < b_low else False if a_low >= b_high else None
         case "le":
-            answer = 1 if a_high <= b_low else 0 if a_low > b_high else None
+            answer = True if a_high <= b_low else False if a_low > b_high else None
         case _:
-            answer = 0 if a_high < b_low or b_high < a_low else None
-    return None if answer is None else s.number(answer)
+            answer = False if a_high < b_low or b_high < a_low else None
+    return None if answer is None else s.truth(answer)
 
 
 def _ends(s: Site) -> tuple[tuple[int, int], tuple[int, int]]:

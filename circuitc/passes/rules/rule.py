@@ -61,6 +61,10 @@ class Site:
         """Answer a constant that holds one raw number everywhere."""
         return self.builder.number(self.type, raw)
 
+    def truth(self, holds: bool) -> Value:
+        """Answer 1 or 0, in a type whose declared fraction may be finer than a bit's."""
+        return self.number(int(holds) << self.type.fraction)
+
     def same(self, value: Value) -> Value | None:
         """Answer another value's numbers: itself, or converted where the declared type is another that holds it."""
         t = self.builder.type(value)
