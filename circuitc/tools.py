@@ -152,7 +152,7 @@ def run_tool(argv: Sequence[str], *, folder: Path, seconds: float, memory_bytes:
         return Completed(tuple(argv), status, _captured(out), _captured(err), time.monotonic() - started)
 
 
-# A shell between us and the program sets the limits: code run between fork and exec is not safe where there are threads.
+# A shell in between sets the limits: code run between fork and exec is not safe where there are threads.
 _LIMITED = 'ulimit -c 0; ulimit -v "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"'
 
 

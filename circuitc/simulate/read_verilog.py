@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,49 +20,57 @@ from circuitc.ir import BIT, ONCE, STREAM, Constant, Func, Module, Netlist, Port
 from circuitc.ir.func import Rate
 from circuitc.tools import DEFAULT_MEMORY, Completed, ToolFailed, run_yosys
 
-UNDEFINED = "undefined"  # the input port that stands for bits the Verilog leaves undefined: x, z, undriven wires
+UNDEFINED = "$undefined"  # the input that stands for bits the Verilog leaves undefined: x, z, undriven wires
 CLOCK_NAMES = frozenset({"clk", "clock", "clk_i", "i_clk", "aclk"})
 Names = dict[str, dict[int, list[tuple[str, int]]]]
 
 
-def read_verilog(source: Path | str, top: str = "", *, clock: str = "", system: bool = False, seconds: float = 120,
-                 memory_bytes: int = DEFAULT_MEMORY) -> Module:
+def read_verilog(source: Path | str, top: str = "", *, clock: str = "", registers: Collection[str] = (),
+                 system: bool = False, seconds: float = 120, memory_bytes: int = DEFAULT_MEMORY) -> Module:
     """Read a design into one func with a netlist body, its ports named and ordered as in the Verilog.
 
     `source` is a file, or the text itself. Without `top` Yosys chooses the module that no other one uses. Ports of up
     to 64 bits become unsigned integers, wider ones vectors of bits. Flip-flops become registers (schedule `stream`),
-    the clock port disappears. Bits that the Verilog leaves undefined are an extra input `undefined`, so that a proof
-    holds for every value they may take. `system` reads SystemVerilog. Raises CircuitError with Yosys's message and
-    line.
+    the clock port disappears. Bits that the Verilog leaves undefined are an extra input `$undefined`, so that a proof
+    holds for every value they may take. A flip-flop whose output has several names takes the one in `registers`.
+    `system` reads SystemVerilog. Raises CircuitError with Yosys's message and line.
     """
     text, name = (source.read_text(errors="replace"), str(source)) if isinstance(source, Path) else (source, "design.v")
-    with tempfile.TemporaryDirectory() as folder:
-        at = Path(folder)
-        (at / "design.v").write_text(text)
-        completed = run_yosys(_script(text, top, system), folder=at, seconds=seconds, memory_bytes=memory_bytes)
-        if not (at / "design.aig").exists():
-            raise _complaint(completed, Source(name, text))
-        design = _Design.read(at)
-    return _module(design, clock)
-
-
-def _script(text: str, top: str, system: bool) -> list[str]:
-    """List the commands from Verilog to and-inverter graph.
-
-    `-noopt` and the absence of `opt` keep Yosys from using undefined bits as don't-cares; `setundef` makes inputs of
-    them, once for what was written and once for what techmap left. `memory` costs 1.6 s for 30,000 assigns, so it runs
-    only where the text has an array.
-    """
     if top and not re.fullmatch(r"[^\s;]+", top):
         raise error(f"{top!r} is not the name of a Verilog module")
     arrays = re.search(r"\breg\b[^;=]*\][^;=\[\]]*;|\breg\b[^;=\[\]]*(\[[^\]]*\])?\s*[\w$]+\s*\[", text)
-    return [f"read_verilog{' -sv' if system else ''} design.v",
-            f"hierarchy -check {f'-top {top}' if top else '-auto-top'}",
-            "proc -noopt -norom", "flatten", "setundef -undriven -anyseq",
-            *(["memory"] if arrays else []),
-            "async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq", "aigmap",
-            "tee -q -o ports.txt portlist",
-            "write_aiger -no-startoffset -vmap map.txt design.aig"]
+    script = [f"read_verilog{' -sv' if system else ''} source",
+              f"hierarchy -check {f'-top {top}' if top else '-auto-top'}",
+              *_TO_LOGIC, *(["memory"] if arrays else []), *_TO_GATES]
+    return _read(text.encode(), script, Source(name, text), clock, registers, seconds, memory_bytes)
+
+
+def read_aiger_independently(content: bytes, *, seconds: float = 120, memory_bytes: int = DEFAULT_MEMORY) -> Module:
+    """Read an AIGER file, not with our own reader but with Yosys's."""
+    script = ["read_aiger -module_name circuit source", "hierarchy -top circuit",
+              "setundef -undriven -anyseq", *_TO_GATES]
+    return _read(content, script, Source("design.aig"), "", (), seconds, memory_bytes)
+
+
+# `-noopt` and the absence of `opt` keep Yosys from using undefined bits as don't-cares; `setundef` makes inputs of
+# them, once for what was written and once for what techmap left. `memory` costs 1.6 s for 30,000 assigns, so it runs
+# only where the text has an array.
+_TO_LOGIC = ("proc -noopt -norom", "flatten", "setundef -undriven -anyseq")
+_TO_GATES = ("async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq", "aigmap",
+             "select x:*", "write_json -selected ports.json", "select -clear",
+             "write_aiger -no-startoffset -vmap map.txt design.aig")
+
+
+def _read(content: bytes, script: list[str], source: Source, clock: str, registers: Collection[str], seconds: float,
+          memory_bytes: int) -> Module:
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        (at / "source").write_bytes(content)
+        completed = run_yosys(script, folder=at, seconds=seconds, memory_bytes=memory_bytes)
+        if not completed.ok or not (at / "design.aig").exists():
+            raise _complaint(completed, source)
+        design = _Design.read(at)
+    return _module(design, clock, registers)
 
 
 def _complaint(completed: Completed, source: Source) -> CircuitError:
@@ -74,12 +84,20 @@ def _complaint(completed: Completed, source: Source) -> CircuitError:
     return ToolFailed("yosys", completed)
 
 
+class _VerilogPort(NamedTuple):
+    """A port: input or output, its name, and what each bit is: a number of Yosys's, or a constant 0, 1 as text."""
+
+    direction: str
+    name: str
+    bits: list[int | str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Design:
     """What Yosys wrote: the network, its inputs and latches in the order of the file, and the names of their bits."""
 
     top: str
-    ports: list[tuple[str, str, int]]  # (input or output, name, width) in the order of the module's header
+    ports: list[_VerilogPort]          # in the order of the module's header
     netlist: Netlist
     resets: tuple[int | None, ...]     # of each latch; None where it is free
     names: Names
@@ -98,24 +116,17 @@ class _Design:
         func = parse_aiger((folder / "design.aig").read_bytes(), "design.aig").entry
         assert isinstance(func.body, Netlist)
         resets = tuple(int(r.initial.array) if r.initial else None for r in func.registers)
-        top, ports = _ports((folder / "ports.txt").read_text())
+        top, ports = _ports((folder / "ports.json").read_text())
         return cls(top, ports, func.body, resets, _names((folder / "map.txt").read_text()))
 
 
-def _ports(text: str) -> tuple[str, list[tuple[str, str, int]]]:
-    """Read Yosys's list of ports: `input [3:0] a`, one a line."""
-    top, ports = "", list[tuple[str, str, int]]()
-    for line in text.splitlines():
-        match line.split():
-            case ["module", name]:
-                top = name
-            case ["input" | "output" as direction, span, name]:
-                high, low = map(int, span.strip("[]").split(":"))
-                ports.append((direction, name.lstrip("\\"), abs(high - low) + 1))
-            case ["inout", *_, name]:
-                raise error(f"port {name} of {top} is inout", help="circuitc reads inputs and outputs only")
-            case _:
-                pass
+def _ports(text: str) -> tuple[str, list[_VerilogPort]]:
+    """Read the module's name and ports from what Yosys wrote."""
+    ((top, module),) = json.loads(text)["modules"].items()
+    ports = [_VerilogPort(port["direction"], name, port["bits"]) for name, port in module["ports"].items()]
+    for port in ports:
+        if port.direction == "inout":
+            raise error(f"port {port.name} of {top} is inout", help="circuitc reads inputs and outputs only")
     return top, ports
 
 
@@ -130,23 +141,28 @@ def _names(text: str) -> Names:
     return names
 
 
-def _module(design: _Design, clock: str) -> Module:
+def _module(design: _Design, clock: str, preferred: Collection[str]) -> Module:
     used = _used_inputs(design)
     numbers = {bit: n for n, bits in design.names["input"].items() for bit in bits}
-    out_numbers = {bit: n for n, bits in design.names["output"].items() for bit in bits}
-    ports = [Port(name, _port_type(width), design.rate) for kind, name, width in design.ports if kind == "input"]
+    ports = [Port(p.name, _port_type(len(p.bits)), design.rate) for p in design.ports if p.direction == "input"]
     ports = [p for p in ports if not _is_clock(p, clock, bool(design.resets), used[numbers[p.name, 0]])]
     order = [numbers[p.name, k] for p in ports for k in range(p.type.bits)]
     loose = [n for n in range(design.inputs) if n not in design.names["input"] and used[n]]
     if loose:
         ports.append(Port(UNDEFINED, BIT.with_shape((len(loose),)), design.rate))
-    registers, state = _registers(design)
-    outputs = [Port(name, _port_type(width), design.rate) for kind, name, width in design.ports if kind == "output"]
-    results = [out_numbers[p.name, k] for p in outputs for k in range(p.type.bits)]
+    registers, state = _registers(design, preferred)
+    outputs = tuple(Port(p.name, _port_type(len(p.bits)), design.rate) for p in design.ports if p.direction == "output")
     latches = len(design.netlist.outputs) - len(design.resets)
-    body = _reordered(design.netlist, [*order, *loose, *(design.inputs + k for k in state)],
-                      [*results, *(latches + k for k in state)])
-    return module_of(Func(design.top, tuple(ports), tuple(outputs), body, registers, STREAM if registers else ONCE))
+    results = [*_output_literals(design), *design.netlist.outputs[[latches + k for k in state]].tolist()]
+    body = _reordered(design.netlist, [*order, *loose, *(design.inputs + k for k in state)], results)
+    return module_of(Func(design.top, tuple(ports), outputs, body, registers, STREAM if registers else ONCE))
+
+
+def _output_literals(design: _Design) -> list[int]:
+    """Give the literals of the output bits; Yosys's map of names leaves out those that are constants."""
+    numbers = {bit: n for n, bits in design.names["output"].items() for bit in bits}
+    bits = [(p.name, k, bit) for p in design.ports if p.direction == "output" for k, bit in enumerate(p.bits)]
+    return [int(bit) if bit in ("0", "1") else int(design.netlist.outputs[numbers[name, k]]) for name, k, bit in bits]
 
 
 def _port_type(width: int) -> Type:
@@ -159,12 +175,13 @@ def _is_clock(port: Port, clock: str, has_state: bool, is_used: bool) -> bool:
     return has_state and not is_used and port.type == BIT and port.name.lower() in CLOCK_NAMES
 
 
-def _registers(design: _Design) -> tuple[tuple[Register, ...], list[int]]:
+def _registers(design: _Design, preferred: Collection[str]) -> tuple[tuple[Register, ...], list[int]]:
     """Group latches into named registers, bit 0 first: (registers, latch numbers in the order of their bits)."""
-    port_names = {name for _, name, _ in design.ports}
+    port_names = {p.name for p in design.ports}
     words: dict[str, dict[int, int]] = {}
     for latch in range(len(design.resets)):
-        known = sorted(design.names["latch"].get(latch, []), key=lambda n: ("$" in n[0], n[0] in port_names))
+        known = sorted(design.names["latch"].get(latch, []), key=lambda n: (
+            n[0] not in preferred, "$" in n[0], n[0].count("."), n[0] in port_names, n[0]))
         name, index = known[0] if known else (f"latch{latch}", 0)
         words.setdefault(name, {})[index] = latch
     registers: list[Register] = []
@@ -202,12 +219,12 @@ def _used_inputs(design: _Design) -> list[bool]:
 
 
 def _reordered(netlist: Netlist, inputs: list[int], outputs: list[int]) -> Netlist:
-    """Give the network with inputs and outputs in another order; inputs that nothing uses may be left out."""
+    """Give the network with inputs in another order and with these output literals; unused inputs may be left out."""
     node = np.zeros(netlist.nodes, np.int64)
     node[1 + np.array(inputs, np.int64)] = 1 + np.arange(len(inputs))
     node[1 + netlist.inputs:] = 1 + len(inputs) + np.arange(netlist.gates)
 
-    def moved(literals: NDArray[np.int32]) -> NDArray[np.int64]:
+    def moved(literals: NDArray[np.integer]) -> NDArray[np.int64]:
         return node[literals >> 1] << 1 | literals & 1
 
-    return aig(len(inputs), moved(netlist.fanin), moved(netlist.outputs[outputs]))
+    return aig(len(inputs), moved(netlist.fanin), moved(np.array(outputs, np.int64)))

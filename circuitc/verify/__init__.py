@@ -2,9 +2,12 @@
 
 from circuitc.simulate.read_verilog import read_verilog
 
+from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger
 from .equivalence import read_design, verify
 from .evidence import LEVELS, NOT_CHECKED, Evidence, parse_level, weakest
+from .vcd import write_vcd
 from .verdict import Counterexample, Verdict
 
 __all__ = ["LEVELS", "NOT_CHECKED", "Counterexample", "Evidence", "Verdict", "parse_level", "read_design",
-           "read_verilog", "verify", "weakest"]
+           "read_verilog", "simulate_emitted", "verify", "verify_emitted", "verify_emitted_aiger", "weakest",
+           "write_vcd"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Module
+from circuitc.ir import Module, Netlist
 from circuitc.simulate.read_verilog import read_verilog
 
 from .evidence import NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out
-from .matching import Matching, Side, lower, match
+from .matching import Matching, Pairs, Side, lower, match, match_registers
 from .methods import METHODS, Found, solve
 from .question import ask_calls, ask_steps, check_schedules, initial_bits
 from .verdict import Verdict
@@ -22,6 +23,7 @@ from .verdict import Verdict
 STREAM_ITEMS = (1, 2, 4, 8)    # lengths of streams that unrolling tries, one after the other; vectors take the last
 MAX_UNROLLED_NODES = 2_000_000
 BITS_AT_ONCE = 1 << 24         # of the patterns that one batch of vectors holds
+MAX_NUMBERS = 1 << 32          # that vectors compute: a bound by work, for the count must not depend on the machine
 
 
 def verify(first: Module, second: Module | Path, method: str = "auto", *, seconds: float = 60, vectors: int = 100_000,
@@ -36,7 +38,8 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
     deadline = time.monotonic() + seconds
-    other = second if isinstance(second, Module) else read_design(second, top, seconds)
+    names = [r.name for r in first.entry.registers]
+    other = second if isinstance(second, Module) else read_design(second, top, seconds, names)
     if other is first:
         return Verdict("equal", Evidence("proved", method="the same object"))
     matching = match(first.entry, other.entry)
@@ -44,14 +47,15 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
     return _Comparison(first, other, matching, method, deadline, vectors, seed).decide()
 
 
-def read_design(path: Path, top: str = "", seconds: float = 60) -> Module:
-    """Read a file to compare with: Verilog through Yosys, everything else by its format."""
+def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = ()) -> Module:
+    """Read a file to compare with: Verilog through Yosys (see `read_verilog`), everything else by its format."""
     if path.suffix.lower() not in (".v", ".sv"):
         from circuitc.formats import load
         return load(path)
     if not path.is_file():
         raise error(f"{path}: there is no such file")
-    return read_verilog(path, top, system=path.suffix.lower() == ".sv", seconds=seconds)
+    return read_verilog(path, top, registers=registers, system=path.suffix.lower() == ".sv",
+                        seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,12 @@ class _Comparison:
             if self.method != "auto":
                 raise
             return self._by_vectors(f"not lowered to gates: {e.diagnostics[0].message}")
-        if self._is_pure or self._registers_match:
-            verdict = self._by_steps(*sides)
+        registers = self._partners(*sides)
+        if registers is not None:
+            verdict = self._by_steps(*sides, registers)
             if verdict is not None:
                 return verdict
-        return self._undecided() if self._is_pure else self._by_calls(*sides)
+        return self._undecided() if self._is_pure else self._by_calls(*sides, registers)
 
     @property
     def _is_pure(self) -> bool:
@@ -88,23 +93,25 @@ class _Comparison:
         sides = (self.first.entry, self.second.entry)
         return all(not f.registers and f.schedule.kind in ("once", "stream") for f in sides)
 
-    @property
-    def _registers_match(self) -> bool:
-        """True where each register has a partner with the same initial value and the calls have the same form."""
-        order, a, b = self.matching.registers, self.first.entry, self.second.entry
-        mine = initial_bits(a)
-        return a.schedule == b.schedule and order is not None and [mine[k] for k in order] == initial_bits(b)
+    def _partners(self, first: Side, second: Side) -> Pairs | None:
+        """Pair registers, if each has a partner with the same initial value and calls have the same form."""
+        if self._is_pure:
+            return ()
+        if first.func.schedule != second.func.schedule:
+            return None
+        pairs, ours, theirs = match_registers(first, second), initial_bits(first.func), initial_bits(second.func)
+        return pairs if pairs is not None and all(ours[a] == theirs[b] for a, b in pairs) else None
 
-    def _by_steps(self, first: Side, second: Side) -> Verdict | None:
+    def _by_steps(self, first: Side, second: Side, registers: Pairs) -> Verdict | None:
         """Decide by one step from any state; None where that does not tell."""
-        found = solve(ask_steps(first, second, self.matching), self.method, self.deadline, self.seed)
+        found = solve(ask_steps(first, second, self.matching, registers), self.method, self.deadline, self.seed)
         if found.evidence is not None:
             return Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
         if found.pattern is not None and self._is_pure:
             return self._different(lay_out(first.func, second.func, self.matching, 1), found)
         return None
 
-    def _by_calls(self, first: Side, second: Side) -> Verdict:
+    def _by_calls(self, first: Side, second: Side, registers: Pairs | None) -> Verdict:
         """Decide by unrolling from the initial states: completely, or for streams a few items long."""
         bounded = "stream" in (first.func.schedule.kind, second.func.schedule.kind)
         reached = NOT_CHECKED
@@ -119,7 +126,7 @@ class _Comparison:
                 break
             if not bounded:
                 return Verdict("equal", self._noted(found.evidence, "unrolled"))
-            why = "from some state they differ" if self._registers_match else "registers without partners"
+            why = "from some state they differ" if registers is not None else "registers without partners"
             e = found.evidence
             reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
         return self._undecided() if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
@@ -142,7 +149,7 @@ class _Comparison:
         note = "; ".join(("the counterexample was run on both sides", *self.matching.notes))
         return Verdict("different", Evidence("simulated", 1, found.method, found.solver, note), example)
 
-    def _noted(self, evidence: Evidence, note: str) -> Evidence:
+    def _noted(self, evidence: Evidence, note: str = "") -> Evidence:
         notes = [n for n in (evidence.note, note, *self.matching.notes) if n]
         return replace(evidence, note="; ".join(notes))
 
@@ -155,8 +162,10 @@ class _Comparison:
         layout = lay_out(a, b, self.matching, STREAM_ITEMS[-1])
         rng = np.random.default_rng(self.seed)
         tried = stopped = 0
-        while tried + stopped < self.vectors and (not tried or time.monotonic() < self.deadline):
-            count = max(1, min(self.vectors - tried - stopped, BITS_AT_ONCE // max(1, layout.count)))
+        work = len(layout.inputs) * (_numbers_of(self.first) + _numbers_of(self.second))
+        vectors = max(1, min(self.vectors, MAX_NUMBERS // work))
+        while tried + stopped < vectors:
+            count = max(1, min(vectors - tried - stopped, BITS_AT_ONCE // max(1, layout.count)))
             trial = Trial((self.first, self.second), self.matching, layout,
                           rng.integers(0, 2, (count, layout.count), dtype=np.uint8))
             try:
@@ -170,3 +179,11 @@ class _Comparison:
         if not tried:
             return Verdict("unknown", replace(NOT_CHECKED, method="random", note="the interpreter stopped on all"))
         return Verdict("unknown", self._noted(Evidence("simulated", tried, "random"), why))
+
+
+def _numbers_of(module: Module) -> int:
+    """Estimate how many numbers one step of the main func computes; 64 gates are about as much work as one."""
+    body = module.entry.body
+    if isinstance(body, Netlist):
+        return 1 + body.nodes // 64
+    return 1 + sum(n.type.size for n in body.nodes if not n.is_constant)

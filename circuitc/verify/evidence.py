@@ -34,6 +34,12 @@ class Evidence:
     def __str__(self) -> str:
         return f"{self.level} {self.count}" if self.level in COUNTED else self.level
 
+    def as_json(self) -> dict[str, str | int]:
+        """Give it as plain values, empty ones left out."""
+        parts: dict[str, str | int] = {"level": self.level, "count": self.count, "method": self.method,
+                                       "solver": self.solver, "note": self.note}
+        return {name: value for name, value in parts.items() if value}
+
     @property
     def is_complete(self) -> bool:
         """True where every input was covered."""

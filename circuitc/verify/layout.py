@@ -124,8 +124,8 @@ class Trial:
         found = Counterexample(
             _first(given), _first({**one.state(1), **one.state(0)}), _first({p.name: other[p.name] for p in undefined}),
             _first({name: ours[name] for name in theirs}), _first(theirs),
-            (*_as_called(first, first.inputs), *free, *_as_called(second, undefined)),
-            _as_called(first, [p for p in first.results if p.name in theirs]),
+            (*as_called(first, first.inputs), *free, *as_called(second, undefined)),
+            as_called(first, [p for p in first.results if p.name in theirs]),
             0 if first.schedule.kind == "once" else len(self.layout.inputs))
         if not found.differing:
             raise InternalError(f"the solver found a difference that the interpreter does not see: {found.as_json()}")
@@ -168,6 +168,6 @@ def _first(values: Values) -> Values:
     return {name: value[0] for name, value in values.items()}
 
 
-def _as_called(func: Func, ports: Sequence[Port]) -> tuple[Port, ...]:
+def as_called(func: Func, ports: Sequence[Port]) -> tuple[Port, ...]:
     """Mark as `step` exactly the ports that have an axis of steps in a call."""
     return tuple(Port(p.name, p.type, "step" if is_stepped(func, p) else "call", p.encoding) for p in ports)

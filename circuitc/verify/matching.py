@@ -21,13 +21,12 @@ def bit_names(ports: Sequence[Named]) -> list[str]:
 class Matching:
     """How the second func's bits sit in the first's: position k of `inputs` says which bit of the first is its bit k.
 
-    `free` are the names of the second side's undefined bits, which have no partner (-1 in `inputs`). `registers` is
-    None where the registers have no partners. `notes` say what was matched other than by name.
+    `free` are the names of the second side's undefined bits, which have no partner (-1 in `inputs`). `notes` say what
+    was matched other than by name.
     """
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    registers: tuple[int, ...] | None
     free: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -52,8 +51,7 @@ def match(first: Func, second: Func) -> Matching:
         raise CircuitError(wrong)
     bits = iter(found[0])
     inputs = tuple(-1 if n in free else next(bits) for n in bit_names(second.inputs))
-    registers = _match_registers(first, second, notes)
-    return Matching(inputs, found[1], registers, free, tuple(notes))
+    return Matching(inputs, found[1], free, tuple(notes))
 
 
 def _is_extra(first: Func, port: Port) -> bool:
@@ -65,15 +63,6 @@ def _partners(ours: list[str], others: list[str]) -> tuple[int, ...] | None:
     place = {name: k for k, name in enumerate(ours)}
     order = [place.get(name, -1) for name in others]
     return tuple(order) if sorted(order) == list(range(len(ours))) else None
-
-
-def _match_registers(first: Func, second: Func, notes: list[str]) -> tuple[int, ...] | None:
-    ours, others = bit_names(first.registers), bit_names(second.registers)
-    order = _partners(ours, others)
-    if order is None and len(ours) == len(others) and not set(ours) & set(others):
-        order = tuple(range(len(ours)))
-        notes.append("registers matched by order")
-    return order
 
 
 def _mismatch(what: str, mine: Sequence[Port], theirs: Sequence[Port], ours: list[str],
@@ -114,8 +103,46 @@ def lower(module: Module) -> Side:
     """Give a side whose body is gates, lowered where it is not; raises CircuitError for what has no gates (floats)."""
     func = module.entry
     if not isinstance(func.body, Netlist):
-        from circuitc.passes import run_passes
-        lowered = run_passes(module, "lower-to-gates", verify=False, check=None)
-        func = lowered.func(func.name)
+        from circuitc.passes.lower_to_gates import lower_to_gates
+        func = lower_to_gates(module, func)
     assert isinstance(func.body, Netlist), "lower-to-gates leaves gates"
     return Side(module, func)
+
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def match_registers(first: Side, second: Side) -> Pairs | None:
+    """Pair the register bits that outputs depend on, by name, or by order where no name is shared; else None.
+
+    Registers that no output depends on, now or later, have no part in what a func computes.
+    """
+    names = [bit_names(side.func.registers) for side in (first, second)]
+    lives = [_live_registers(side) for side in (first, second)]
+    if not set(names[0]) & set(names[1]):
+        mine, theirs = ([k for k, live in enumerate(side) if live] for side in lives)
+        return tuple(zip(mine, theirs, strict=True)) if len(mine) == len(theirs) else None
+    place = {name: k for k, name in enumerate(names[1])}
+    wanted = {n for k in (0, 1) for n, is_live in zip(names[k], lives[k], strict=True) if is_live}
+    if not wanted <= set(names[0]) & set(names[1]):
+        return None
+    return tuple((k, place[name]) for k, name in enumerate(names[0]) if name in wanted)
+
+
+def _live_registers(side: Side) -> list[bool]:
+    """Mark the register bits that outputs depend on, through any number of steps."""
+    netlist, func = side.netlist, side.func
+    state = sum(r.type.bits for r in func.registers)
+    inputs, outputs = netlist.inputs - state, sum(p.type.bits for p in func.outputs)
+    literals, fanin, offset = netlist.outputs.tolist(), netlist.fanin.tolist(), netlist.offset.tolist()
+    seen = [False] * netlist.nodes
+    open_ = [x >> 1 for k, x in enumerate(literals) if not outputs <= k < outputs + state]
+    while open_:
+        node = open_.pop()
+        if seen[node]:
+            continue
+        seen[node] = True
+        open_ += [x >> 1 for x in fanin[offset[node]:offset[node + 1]]]
+        if inputs < node <= netlist.inputs:
+            open_.append(literals[outputs + node - 1 - inputs] >> 1)
+    return seen[1 + inputs:1 + netlist.inputs]

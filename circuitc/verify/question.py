@@ -9,7 +9,7 @@ from circuitc.diagnostics import error
 from circuitc.ir import Func, flatten_bits
 
 from .layout import Layout, is_stepped, second_columns, steps_of
-from .matching import Matching, Side, bit_names
+from .matching import Matching, Pairs, Side, bit_names
 from .network import Network
 
 
@@ -21,23 +21,32 @@ class Question:
     pairs: list[tuple[int, int]]
 
 
-def ask_steps(first: Side, second: Side, matching: Matching) -> Question:
-    """Ask whether outputs and next states agree for all inputs and all (matched) states: one step from any state."""
+def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs) -> Question:
+    """Ask whether outputs and next states agree for all inputs and all (matched) states: one step from any state.
+
+    Of an `until`, whether it is done belongs to the outputs.
+    """
     network = Network()
     inputs = [network.input() for p in first.func.inputs for _ in range(p.type.bits)]
-    state = [network.input() for r in first.func.registers for _ in range(r.type.bits)]
+    state = [network.input() for _ in range(_state_bits(first.func))]
     loose = [network.input() for _ in matching.free]
-    order = matching.registers or ()
+    partner = {theirs: state[mine] for mine, theirs in registers}
+    second_state = [partner[k] if k in partner else network.input() for k in range(_state_bits(second.func))]
     ours = network.import_netlist(first.netlist, inputs + state)
-    other = _second_inputs(matching, inputs, loose) + [state[k] for k in order]
-    theirs = network.import_netlist(second.netlist, other)
+    theirs = network.import_netlist(second.netlist, _second_inputs(matching, inputs, loose) + second_state)
     outputs = len(matching.outputs)
-    wanted = [ours[k] for k in matching.outputs] + [ours[outputs + k] for k in order] + ours[outputs + len(state):]
-    return Question(network, list(zip(wanted, theirs, strict=True)))
+    pairs = [(ours[place], theirs[k]) for k, place in enumerate(matching.outputs)]
+    pairs += [(ours[outputs + a], theirs[outputs + b]) for a, b in registers]
+    pairs += zip(ours[outputs + len(state):], theirs[outputs + len(second_state):], strict=True)
+    return Question(network, pairs)
+
+
+def _state_bits(func: Func) -> int:
+    return sum(r.type.bits for r in func.registers)
 
 
 def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, items: int) -> Question:
-    """Ask whether whole calls agree, from the initial states on, by unrolling; the network's inputs are the layout's."""
+    """Ask whether whole calls agree, from the initial states on, by unrolling; the network's inputs are the layout."""
     network = Network()
     bits = [network.input() for _ in range(layout.count)]
     rows = [[bits[k] for k in row] for row in layout.inputs.tolist()]

@@ -41,10 +41,21 @@ class Counterexample:
         return tuple(p.name for p in self.output_ports
                      if not np.array_equal(self.first[p.name], self.second[p.name], equal_nan=p.type.is_float))
 
+    def lines(self) -> list[str]:
+        """Lay it out for a terminal: inputs, then what each side answers where they differ."""
+        ports = {p.name: p for p in (*self.input_ports, *self.output_ports)}
+        given = [f"  {n} = {_shown(ports[n], v)}" for part in (self.inputs, self.state, self.free)
+                 for n, v in part.items()]
+        seen = [f"  {n}: {_shown(ports[n], self.first[n])} in the first, "
+                f"{_shown(ports[n], self.second[n])} in the second" for n in self.differing]
+        return [*given, *seen]
+
     def __str__(self) -> str:
-        given = ", ".join(f"{n}={_shown(v)}" for part in (self.inputs, self.state, self.free) for n, v in part.items())
-        seen = "; ".join(f"{n} is {_shown(self.first[n])} in the first, {_shown(self.second[n])} in the second"
-                         for n in self.differing[:4])
+        types = {p.name: p for p in (*self.input_ports, *self.output_ports)}
+        given = ", ".join(f"{n}={_shown(types[n], v)}" for part in (self.inputs, self.state, self.free)
+                          for n, v in part.items())
+        seen = "; ".join(f"{n} is {_shown(types[n], self.first[n])} in the first, "
+                         f"{_shown(types[n], self.second[n])} in the second" for n in self.differing[:4])
         more = f"; and {len(self.differing) - 4} more outputs" if len(self.differing) > 4 else ""
         return f"for {given or 'no inputs'}: {seen}{more}"
 
@@ -80,9 +91,15 @@ class Verdict:
     def is_equal(self) -> bool:
         return self.status == "equal"
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """Say how it is known, in one line: `proved: sat, Glucose 4.1, latch-matched`."""
+        if self.counterexample is not None:
+            return f"{self.evidence.method}; {self.evidence.note}".strip("; ")
         how = ", ".join(part for part in (self.evidence.method, self.evidence.solver, self.evidence.note) if part)
-        head = f"{self.status} ({self.evidence}{f': {how}' if how else ''})"
+        return f"{self.evidence}{f': {how}' if how else ''}"
+
+    def __str__(self) -> str:
+        head = f"{self.status} ({self.describe()})"
         return f"{head}: {self.counterexample}" if self.counterexample else head
 
     def raise_if_different(self) -> Verdict:
@@ -93,15 +110,16 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values, for `--json`."""
-        e = self.evidence
-        return {"status": self.status, "evidence": str(e), "method": e.method, "solver": e.solver, "note": e.note,
-                "subject": self.subject, "reader": self.reader,
+        return {"status": self.status, "evidence": self.evidence.as_json(), "subject": self.subject,
+                "reader": self.reader,
                 "counterexample": self.counterexample.as_json() if self.counterexample else None}
 
 
-def _shown(value: NDArray[Any]) -> str:
-    """Print a value short: small arrays whole, of large ones the first entries."""
+def _shown(port: Port, value: NDArray[Any]) -> str:
+    """Print a value short: vectors of bits as one number in hexadecimal, of other long arrays the first entries."""
     flat = np.asarray(value).ravel().tolist()
     if np.ndim(value) == 0:
         return str(flat[0])
+    if port.type.is_bit and len(flat) == port.type.size > 8:
+        return hex(sum(int(bit) << k for k, bit in enumerate(flat)))
     return f"[{', '.join(map(str, flat[:16]))}{f', ... {len(flat)} in all' if len(flat) > 16 else ''}]"

@@ -1,0 +1,111 @@
+"""Verify the artefact itself: read what was emitted back through an independent reader and compare it with the IR."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from circuitc.diagnostics import CircuitError, InternalError
+from circuitc.ir import BIT, ONCE, Func, Module, Port, random_raw, run
+from circuitc.passes.check import sample_inputs
+from circuitc.simulate import engine_name, simulate_verilog
+from circuitc.simulate.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
+from circuitc.tools import tool_version
+
+from .equivalence import verify
+from .evidence import Evidence
+from .layout import as_called
+from .verdict import Counterexample, Verdict
+
+
+def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
+                   vectors: int = 100_000, seed: int = 0) -> Verdict:
+    """Read emitted Verilog back through Yosys and compare it with the module it was made of.
+
+    `ports` is the content of `ports.json`. A combinational func is compared whole; of a clocked one the module of one
+    step is compared with the body, and the verdict's subject says so: the registers and handshakes around it are for
+    `simulate_emitted`.
+    """
+    func = module.entry
+    whole = func.is_combinational
+    name = ports["module"] if whole else ports["step_module"]
+    design = read_verilog(text, name, seconds=max(60, 2 * seconds))
+    mine = module if whole else step_module(module)
+    names = {p["verilog"]: p["name"] for p in ports["ports"]}
+    theirs = _renamed(design, mine.entry, names if whole else None)
+    verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed)
+    subject = f"module {name}" if whole else f"module {name}: one step of @{func.name} from any state"
+    return replace(verdict, subject=subject, reader=f"Yosys {tool_version('pyosys')}",
+                   artefact=hashlib.sha256(text.encode()).hexdigest())
+
+
+def simulate_emitted(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int = 256,
+                     engine: str = "yosys", seed: int = 0, seconds: float = 120) -> Verdict:
+    """Run whole calls of emitted Verilog, handshakes and stalls included, and compare with the interpreter."""
+    func = module.entry
+    rng = np.random.default_rng(seed)
+    inputs = sample_inputs(func, vectors, rng)
+    samples = vectors if func.inputs else 1
+    state = {r.name: random_raw(r.type, samples, rng) for r in func.registers if r.initial is None}
+    try:
+        wanted = run(module, inputs, func.name, state)
+    except CircuitError as e:
+        note = f"the interpreter stops: {e.diagnostics[0].message}"
+        return Verdict("unknown", Evidence("not_checked", method="simulation", note=note))
+    answer = simulate_verilog(text, ports, module, inputs, state=state, engine=engine, seconds=seconds, stall=True)
+    count = len(next(iter(wanted.values())))
+    for k in range(count):
+        if any(not np.array_equal(wanted[p.name][k], answer[p.name][k]) for p in func.results):
+            free = [Port(r.name, r.type) for r in func.registers if r.initial is None]
+            example = Counterexample(
+                _sample(inputs, k), _sample(state, k), {}, _sample(wanted, k), _sample(answer, k),
+                (*as_called(func, func.inputs), *free), as_called(func, func.results))
+            found = Verdict("different", Evidence("simulated", 1, "simulation"), example)
+            break
+    else:
+        found = Verdict("unknown", Evidence("simulated", count, "simulation"))
+    return replace(found, subject=f"module {ports['module']}: whole calls", reader=engine_name(engine),
+                   artefact=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _sample(values: Mapping[str, Any], k: int) -> dict[str, Any]:
+    return {name: value[k] for name, value in values.items()}
+
+
+def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto") -> Verdict:
+    """Read an emitted AIGER file back through Yosys and compare it with the module it was made of."""
+    verdict = verify(module, read_aiger_independently(content), method, seconds=seconds)
+    return replace(verdict, subject=f"the circuit of @{module.entry.name}", reader=f"Yosys {tool_version('pyosys')}",
+                   artefact=hashlib.sha256(content).hexdigest())
+
+
+def step_module(module: Module) -> Module:
+    """Give the module whose main func is one step of the main func: registers and next values as ports of a `once`."""
+    func = module.entry
+    inputs = [Port(p.name, p.type, encoding=p.encoding) for p in func.inputs]
+    outputs = [Port(p.name, p.type, encoding=p.encoding) for p in func.outputs]
+    inputs += [Port(f"state {r.name}", r.type) for r in func.registers]
+    outputs += [Port(f"next {r.name}", r.type) for r in func.registers]
+    outputs += [Port("done", BIT)] if func.schedule.kind == "until" else []
+    step = Func(func.name, tuple(inputs), tuple(outputs), func.body, (), ONCE)
+    return replace(module, funcs={**module.funcs, func.name: step}, main=func.name)
+
+
+def _renamed(design: Module, wanted: Func, names: Mapping[str, str] | None) -> Module:
+    """Give the ports that were read the names of the IR: by the port map, or (steps) by their place in the header."""
+    func = design.entry
+    read = [p for p in func.inputs if p.name != UNDEFINED]
+    if len(read) != len(wanted.inputs) or len(func.outputs) != len(wanted.outputs):
+        raise InternalError(f"module {func.name} was emitted with {len(read)} inputs and {len(func.outputs)} outputs, "
+                            f"@{wanted.name} has {len(wanted.inputs)} and {len(wanted.outputs)}")
+    if names is None:
+        names = {p.name: q.name for p, q in zip(read, wanted.inputs, strict=True)}
+        outputs = tuple(replace(p, name=q.name) for p, q in zip(func.outputs, wanted.outputs, strict=True))
+    else:
+        outputs = tuple(replace(p, name=names.get(p.name, p.name)) for p in func.outputs)
+    inputs = tuple(replace(p, name=names.get(p.name, p.name)) for p in func.inputs)
+    return replace(design, funcs={func.name: replace(func, inputs=inputs, outputs=outputs)}, main=func.name)
