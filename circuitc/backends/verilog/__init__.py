@@ -1,9 +1,9 @@
 """Synthesizable Verilog-2001 from IR modules, its port map, and benches to run it with."""
 
 from .backend import VERILOG
-from .bench import RESPONSE, STIMULUS, driver_bench, response_values, stimulus_text
+from .bench import RESPONSE, STIMULUS, driver_bench, hex_words, response_values, stimulus_text
 from .design import Design
 from .testbench import self_checking_bench
 
-__all__ = ["RESPONSE", "STIMULUS", "VERILOG", "Design", "driver_bench", "response_values", "self_checking_bench",
-           "stimulus_text"]
+__all__ = ["RESPONSE", "STIMULUS", "VERILOG", "Design", "driver_bench", "hex_words", "response_values",
+           "self_checking_bench", "stimulus_text"]

@@ -79,7 +79,7 @@ def stimulus_text(design: Design, inputs: Mapping[str, Raw], state: Mapping[str,
 
     `state` gives the free registers' values, [batch, *shape] or [*shape].
     """
-    return hex_lines(stimulus_bits(design.top, inputs, state))
+    return hex_words(stimulus_bits(design.top, inputs, state))
 
 
 def stimulus_bits(face: Interface, inputs: Mapping[str, Raw], state: Mapping[str, Raw] | None = None) -> Bits:
@@ -147,7 +147,7 @@ def _expect(got: int, wanted: int, what: str) -> None:
                     help="the design stopped answering, or the simulator was cut short")
 
 
-def hex_lines(bits: Bits) -> str:
+def hex_words(bits: Bits) -> str:
     """Write rows of bits (least significant first) as lines of hexadecimal digits."""
     packed = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
     digits = 2 * packed.shape[1]

@@ -17,7 +17,7 @@ from .interface import Interface, Signal
 from .names import Names
 from .rows import ROWS
 from .scope import Scope
-from .tree import Tree, Word, assign, literal, range_of
+from .tree import Tree, Word, assign, fit, literal, range_of
 
 
 def word_of(signal: Signal) -> Word:
@@ -54,14 +54,15 @@ class Body:
                 self.words[value] = self._word(value, targets.get(value))
         for value, signal in zip(self.graph.outputs, outputs, strict=True):
             if targets.get(value) is not signal:
-                self.scope.add(assign(ast.Identifier(signal.id), self.words[value].tree()), f"{signal.type}")
+                tree = fit(self.words[value], _is_signed_scalar(signal.type), signal.type.bits)
+                self.scope.add(assign(ast.Identifier(signal.id), tree), f"{signal.type}")
 
     def _targets(self, outputs: Sequence[Signal]) -> dict[Value, Signal]:
         """Choose the values that drive an output port directly, without a wire between."""
         targets: dict[Value, Signal] = {}
         for value, signal in zip(self.graph.outputs, outputs, strict=True):
             node = self.graph.nodes[value]
-            if node.op in ROWS and value not in targets:
+            if (node.op in ROWS or node.op == "table") and value not in targets:
                 targets[value] = signal
         return targets
 
@@ -77,7 +78,7 @@ class Body:
             case "pack":
                 return replace(self.words[node.operands[0]], signed=False)  # a vector of bits is the word already
             case "table":
-                return self._wire(node, self._table(node), None)
+                return self._wire(node, self._table(node), target)
             case _:
                 return self._wire(node, ROWS[node.op](self.scope, node, self._operands(node)), target)
 
@@ -137,7 +138,7 @@ class Body:
         entry = constant.type.scalar
         patterns = table_patterns(constant)
         if len(set(patterns)) == 1:
-            tree = literal(entry.width, patterns[0])
+            tree = fit(Word(entry.width, value=patterns[0]), entry.signed, entry.width)
         else:
             if constant not in self._tables:
                 name = self._tables[constant] = self.scope.names.take(self.graph.nodes[table].name)

@@ -66,7 +66,7 @@ _EXPRESSION: dict[type, Callable[[Any], str]] = {
     ast.Pointer: lambda t: f"{expression(t.var)}[{expression(t.ptr)}]",
     ast.Partselect: lambda t: f"{expression(t.var)}[{expression(t.msb)}:{expression(t.lsb)}]",
     ast.Concat: lambda t: "{" + _list([expression(p) for p in t.list]) + "}",
-    ast.Repeat: lambda t: f"{{{expression(t.times)}{{{expression(t.value)}}}}}",
+    ast.Repeat: lambda t: f"{{{expression(t.times)}{expression(t.value)}}}",
     ast.Cond: lambda t: f"{_operand(t.cond)} ? {_operand(t.true_value)} : {_operand(t.false_value)}",
     ast.SystemCall: lambda t: f"${t.syscall}({', '.join(expression(a) for a in t.args)})",
     ast.FunctionCall: lambda t: f"{expression(t.name)}({', '.join(expression(a) for a in t.args)})",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from circuitc.ir import Module, flatten_bits, random_raw, run
 
-from .bench import Raw, clocked_bench, combinational_bench, hex_lines, response_width, stimulus_bits
+from .bench import Raw, clocked_bench, combinational_bench, hex_words, response_width, stimulus_bits
 from .design import Design
 from .interface import Interface, flat
 
@@ -36,8 +36,8 @@ def self_checking_bench(module: Module, design: Design, vectors: Mapping[str, Ra
     name = f"{face.module}_tb"
     files = {"stimulus": f"{name}_stimulus.hex", "expected": f"{name}_expected.hex"}
     text = _bench(face, name, files, len(given), len(due), calls)
-    return {f"{name}.v": text.encode(), files["stimulus"]: hex_lines(given).encode(),
-            files["expected"]: hex_lines(due).encode()}
+    return {f"{name}.v": text.encode(), files["stimulus"]: hex_words(given).encode(),
+            files["expected"]: hex_words(due).encode()}
 
 
 def expected_bits(face: Interface, answers: Mapping[str, Raw]) -> tuple[Bits, int]:

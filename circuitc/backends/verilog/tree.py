@@ -88,7 +88,7 @@ def concat(parts: Sequence[Tree]) -> Tree:
 
 def repeat(bit: Tree, times: int) -> Tree:
     """Write an expression several times side by side."""
-    return bit if times == 1 else ast.Repeat(bit, integer(times))
+    return bit if times == 1 else ast.Repeat(ast.Concat((bit,)), integer(times))
 
 
 def fit(word: Word, signed: bool, width: int) -> Tree:
