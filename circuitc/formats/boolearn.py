@@ -151,7 +151,7 @@ def _shown(words: Sequence[str]) -> str:
 
 
 def write(module: Module) -> Mapping[str, bytes]:
-    """Write a module of threshold neurons over spins as a `.sol` file; refuse any other in one line."""
+    """Write a module of threshold neurons as a `.sol` file, which keeps no ports; refuse any other in one line."""
     network = network_of(module)
     first = 1 + network.input_bits
     neurons = list(network.neurons)

@@ -14,7 +14,7 @@ from .schema.base import SCHEMA
 
 
 def write(module: Module) -> Mapping[str, bytes]:
-    """Write a module of threshold neurons over spins as a model of kind btf; refuse any other in one line."""
+    """Write a module of threshold neurons as a model of kind btf; refuse any other in one line."""
     network = network_of(module)
     head = {"schema": SCHEMA, "kind": "btf", "name": network.name,
             "inputs": [_port(t) for t in network.inputs], "outputs": [_port(t) for t in network.outputs]}
@@ -36,8 +36,8 @@ def _lines(before: str, items: Sequence[str], after: str) -> str:
 
 
 def _port(t: Terminal) -> dict[str, Any]:
-    port: dict[str, Any] = {"name": t.name, "type": str(t.type)} if t.type.rank != 1 else {
-        "name": t.name, "size": t.type.size}
+    plain = t.type.is_spin and t.type.rank == 1
+    port: dict[str, Any] = {"name": t.name, **({"size": t.type.size} if plain else {"type": str(t.type)})}
     return port if t.bit_order == "lsb" else {**port, "bit_order": t.bit_order}
 
 

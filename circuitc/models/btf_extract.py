@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import error
-from circuitc.ir import Graph, Module, Node, Value
+from circuitc.ir import Graph, Module, Node, Type, Value
 from circuitc.ir.interpreter import evaluate_node
 
 from .btf import Neuron, Terminal, ThresholdNetwork, check_weights
@@ -24,16 +24,16 @@ MOVES = frozenset({"reshape", "transpose", "broadcast", "slice", "window", "elem
 def network_of(module: Module) -> ThresholdNetwork:
     """Give the module's entry func as a threshold network, or refuse it in one line.
 
-    It must be combinational, with spin ports, and made of thresholds of spins with constant weights and of ops that
-    move spins. Output bits that are not the last neurons, each once, get a neuron of their own that copies.
+    It must be combinational, with exact ports, and made of thresholds of spins with constant weights and of ops that
+    move or rename single bits. Output bits that are not the last neurons, each once, get a neuron that copies.
     """
     func = module.entry
     if not isinstance(func.body, Graph) or not func.is_combinational:
         raise error(f"@{func.name} is not a combinational graph of thresholds",
                     help="convert the model before it is lowered to gates")
     for port in (*func.inputs, *func.outputs):
-        if not port.type.is_spin:
-            raise error(f"@{func.name}: port {port.name} is {port.type}, a threshold network has spins only")
+        if port.type.is_float:
+            raise error(f"@{func.name}: port {port.name} is {port.type}, a threshold network has bits only")
     found = _Walk(func.name, func.body)
     terminals = [tuple(Terminal(p.name, p.type, p.encoding.bit_order) for p in ports)
                  for ports in (func.inputs, func.outputs)]
@@ -43,7 +43,10 @@ def network_of(module: Module) -> ThresholdNetwork:
 
 
 class _Walk:
-    """One walk over a graph: the label of each element of each value, and the neurons found."""
+    """One walk over a graph: the label of each bit of each value, and the neurons found.
+
+    The labels of a value have a batch axis of one, the value's shape, and for numbers of several bits one more axis.
+    """
 
     def __init__(self, name: str, graph: Graph) -> None:
         self.name = name
@@ -52,8 +55,8 @@ class _Walk:
         label = 1
         for value in range(graph.inputs):
             t = graph.nodes[value].type
-            self.labels[value] = np.arange(label, label + t.size).reshape(1, *t.shape)
-            label += t.size
+            self.labels[value] = np.arange(label, label + t.bits).reshape(1, *t.shape, *_number(t))
+            label += t.bits
         self.inputs = label - 1
         for value in range(graph.inputs, len(graph.nodes)):
             if value in graph.live and not graph.nodes[value].is_constant:
@@ -64,7 +67,9 @@ class _Walk:
         moved = [self.labels.get(v) for v in node.operands]
         if node.op == "threshold" and all(o.is_constant for o in operands[1:]) and moved[0] is not None:
             return self._threshold(node, operands, moved[0])
-        if node.op not in MOVES or any(m is None for m in moved):
+        if moved[0] is not None and (renamed := _renamed(node.op, operands[0].type, node.type, moved[0])) is not None:
+            return renamed
+        if node.op not in MOVES or any(m is None for m in moved) or any(o.type.width > 1 for o in operands):
             raise error(f"@{self.name}: %{node.name} is {node.op}, which a threshold network does not have", node.span,
                         "it holds thresholds of spins with constant weights")
         return np.asarray(evaluate_node(node, [o.type for o in operands], [m for m in moved if m is not None]))
@@ -86,6 +91,23 @@ class _Walk:
         neuron = Neuron(sources, tuple(weight[s] for s in sources), threshold, label)
         check_weights((threshold, *neuron.weights), f"@{self.name}: neuron {label}")
         self.neurons.append(neuron)
+
+
+def _number(t: Type) -> tuple[int, ...]:
+    """Give the axis of bits that the labels of a number have; single bits have none."""
+    return () if t.width == 1 else (t.width,)
+
+
+def _renamed(op: str, source: Type, result: Type, labels: Labels) -> Labels | None:
+    """Give the labels behind an op that only calls bits by another type, or None for any other op."""
+    if op == "convert" and source.width == result.width == 1:
+        return labels
+    if op in ("pack", "unpack"):
+        bits = source if op == "pack" else result
+        number = result if op == "pack" else source
+        inner = labels.reshape(1, *bits.shape)
+        return inner if op == "unpack" else inner.reshape(1, *number.shape, *_number(number))
+    return None
 
 
 def _outputs_last(neurons: list[Neuron], first: int, outputs: Sequence[int]) -> tuple[list[Neuron], list[int]]:

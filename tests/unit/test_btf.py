@@ -1,5 +1,6 @@
 """Threshold networks in the IR: what a file means, where its neurons come from, and back."""
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,18 @@ import pytest
 from circuitc.diagnostics import CircuitError
 from circuitc.formats.boolearn import BOOLEARN
 from circuitc.formats.model_json import MODEL_JSON
-from circuitc.ir import BIT, SPIN, Graph, Module, parse_module, run, verify_module
+from circuitc.ir import (
+    BIT,
+    SPIN,
+    Graph,
+    Module,
+    flatten_bits,
+    parse_module,
+    parse_type,
+    run,
+    unflatten_bits,
+    verify_module,
+)
 
 FILES = Path(__file__).resolve().parents[1] / "files" / "btf"
 
@@ -22,6 +34,16 @@ def read(name: str) -> Module:
 
 def spins(n: int) -> np.ndarray:
     return np.array(list(product((-1, 1), repeat=n)))
+
+
+def every_answer(module: Module) -> np.ndarray:
+    """Give the output bits of a network on all its inputs."""
+    func = module.entry
+    bits = sum(p.type.bits for p in func.inputs)
+    patterns = np.arange(1 << bits)[:, None] >> np.arange(bits) & 1
+    values = unflatten_bits([p.type for p in func.inputs], patterns)
+    answer = run(module, dict(zip((p.name for p in func.inputs), values, strict=True)))
+    return flatten_bits([p.type for p in func.outputs], [answer[p.name] for p in func.outputs])
 
 
 def ops(module: Module) -> list[str]:
@@ -117,16 +139,14 @@ def test_an_and_inverter_graph_with_a_latch() -> None:
     assert y.tolist() == [[0, 1, 1, 0, 1]]
 
 
-@pytest.mark.parametrize("name", ["small.sol", "untrained.net", "tie.sol", "majority.json"])
+@pytest.mark.parametrize("name", ["small.sol", "untrained.net", "tie.sol", "majority.json", "skip.json"])
 @pytest.mark.parametrize("format", [BOOLEARN, MODEL_JSON], ids=lambda f: f.name)
 def test_what_is_written_reads_back_the_same(tmp_path: Path, name: str, format: object) -> None:
     module = read(name)
     path = tmp_path / "again"
     path.write_bytes(format.write(module)[""])
     again = format.read(path)
-    x = spins(module.entry.inputs[0].type.size)
-    got, wanted = (next(iter(run(m, {"x": x}).values())).reshape(len(x), -1) for m in (again, module))
-    assert np.array_equal(got, wanted)
+    assert np.array_equal(every_answer(again), every_answer(module))
     assert format.sniff(path.read_bytes()[:4096])
     assert format.write(again)[""] == format.write(module)[""]
 
@@ -158,10 +178,41 @@ func @net(%x: spin[2]) -> (%a: spin[2], %b: spin[1], %c: spin[2]) once {
 
 
 @pytest.mark.parametrize(("program", "message"), [
-    ("func @f(%x: u4) -> (%y: u4) once {\n return %x\n}", "port x is u4"),
+    ("func @f(%x: f32) -> (%y: f32) once {\n return %x\n}", "port x is f32"),
+    ("func @f(%x: u4) -> (%y: u4) once {\n %y = not %x : u4\n return %y\n}", "%y is not"),
+    ("func @f(%x: u4[2]) -> (%y: u4) once {\n %y = element %x {index=1} : u4\n return %y\n}", "%y is element"),
+    ("func @f(%x: spin) -> (%y: i2) once {\n %y = convert %x : i2\n return %y\n}", "%y is convert"),
     ("func @f(%x: spin) -> (%y: spin) once {\n %y = neg %x : spin\n return %y\n}", "%y is neg"),
 ])
 def test_other_modules_are_refused(program: str, message: str) -> None:
     with pytest.raises(CircuitError, match=message) as e:
         BOOLEARN.write(parse_module(f'ccir 1 "m"\n{program}\n'))
     assert "\n" not in str(e.value)
+
+
+def test_the_example_is_written_as_it_was_read(tmp_path: Path) -> None:
+    module = MODEL_JSON.read(FILES.parents[2] / "examples" / "01_btf_multiplier" / "model.json")
+    path = tmp_path / "again.json"
+    path.write_bytes(MODEL_JSON.write(module)[""])
+    again = MODEL_JSON.read(path)
+    assert (again.entry.inputs, again.entry.outputs) == (module.entry.inputs, module.entry.outputs)
+    assert again.entry.body == module.entry.body
+    assert '"layers"' in path.read_text()
+
+
+@pytest.mark.parametrize("types", [("u3", "bit"), ("i2[2]", "u2"), ("bit[2,2]", "spin[1,2]"), ("bit", "bit[1]")])
+def test_ports_of_any_exact_type_keep_their_bits(tmp_path: Path, types: tuple[str, str]) -> None:
+    first, last = map(parse_type, types)
+    rows = [[k, *[(-1) ** (k * j) for j in range(first.bits)]] for k in range(last.bits)]
+    model = {"schema": "circuitc.model/1", "kind": "btf", "inputs": [{"name": "x", "type": types[0]}],
+             "outputs": [{"name": "y", "type": types[1]}], "layers": [{"weights": rows}]}
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(model))
+    module = MODEL_JSON.read(path)
+    verify_module(module)
+    x = spins(first.bits)[:, ::-1]
+    wanted = np.array([[int(x_row @ row[1:] > row[0]) for row in rows] for x_row in x])
+    assert np.array_equal(every_answer(module), wanted)
+    for format in (MODEL_JSON, BOOLEARN):
+        path.write_bytes(format.write(module)[""])
+        assert np.array_equal(every_answer(format.read(path)), wanted)
