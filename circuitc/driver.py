@@ -9,11 +9,12 @@ from typing import Any
 
 from circuitc.backends.base import Emission
 from circuitc.build import SCHEMA, Build, digest, json_bytes, read_json, refuse_foreign, write_folder
+from circuitc.checks import Checked, check_emission
+from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
-from circuitc.evidence import Checked, check_emission
 from circuitc.formats import load as read_model
 from circuitc.ir import Graph, Module, print_module, verify_module
-from circuitc.passes import run_passes
+from circuitc.passes import check_exact, parse_pipeline, run_passes
 from circuitc.plugins import load_plugin
 
 Progress = Callable[[str], None]
@@ -29,7 +30,7 @@ class Wishes:
 
     passes: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    calibration: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | str | Path | None = None
     prove: bool = False
     require: str = ""
     verify: bool = True
@@ -59,14 +60,15 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     progress("reading the model")
     module = load(model) if not isinstance(model, Module) else model
     progress("running passes")
-    final = prepare(module, target, wish)
+    reference, final = prepare(module, target, wish)
     problems = backend.check(final, wish.options)
     if problems:
         raise CircuitError(problems)
     progress(f"making {target}")
     emission = backend.emit(backend.build(final, wish.options))
     progress("checking what was made" if not wish.prove else "proving what was made")
-    checked = check_emission(module, final, emission, target, wish.verify, wish.prove, wish.seconds, wish.vectors)
+    checked = check_emission(reference, final, emission, target, verify=wish.verify, prove=wish.prove,
+                             seconds=wish.seconds, vectors=wish.vectors)
     build = _build(model, module, final, target, emission, checked, folder)
     if wish.require:
         checked.require(wish.require)
@@ -76,12 +78,20 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     return build
 
 
-def prepare(module: Module, target: str, wish: Wishes) -> Module:
-    """Run the asked-for pipeline, or the one that the target needs."""
-    pipeline = wish.passes if wish.passes is not None else default_pipeline(module, target, wish.options)
-    if not pipeline:
-        return module
-    return run_passes(module, pipeline, calibration=wish.calibration, check=wish.verify)
+def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
+    """Run the asked-for pipeline, or the one that the target needs.
+
+    Answers the program after its last approximate pass, which is what exact passes and artefacts must equal, and the
+    program after all passes.
+    """
+    text = wish.passes if wish.passes is not None else default_pipeline(module, target, wish.options)
+    passes = parse_pipeline(text).passes if text else ()
+    exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
+    check = check_exact if wish.verify else None
+    given = wish.calibration
+    calibration = read_calibration(Path(given), module.entry) if isinstance(given, (str, Path)) else given
+    reference = run_passes(module, passes[:exact_from], calibration=calibration, check=check)
+    return reference, run_passes(reference, passes[exact_from:], calibration=calibration, check=check)
 
 
 def default_pipeline(module: Module, target: str, options: Mapping[str, str]) -> str:
@@ -90,7 +100,7 @@ def default_pipeline(module: Module, target: str, options: Mapping[str, str]) ->
     if not graphs:
         return "strash,sweep-dead" if target == "verilog" else ""
     logic = all(_is_logic(g) for g in graphs)
-    first = "clean,snap-thresholds" if logic else "clean,tabulate"
+    first = "clean,snap-thresholds{evidence=reachable}" if logic else "clean,tabulate"
     match target:
         case "llvm":
             return f"{first},lower-to-gates" if logic else first

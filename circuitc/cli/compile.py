@@ -11,7 +11,7 @@ import typer
 from circuitc.build import Build, read_json
 from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
-from circuitc.formats import load_calibration, write
+from circuitc.formats import write
 from circuitc.plugins import plugin_names
 from circuitc.verify import LEVELS
 
@@ -52,7 +52,7 @@ def compile_command(
         raise error(f"there is no evidence level {require}", help=nearest(require, LEVELS))
     with progress() as stage:
         build = compile(model, target, out or Path("build"), passes=passes, options=_options(option or []),
-                        calibration=load_calibration(calibration) if calibration else None, prove=prove,
+                        calibration=calibration, prove=prove,
                         require=require, verify=not no_verify, seconds=time, vectors=vectors, progress=stage)
     say(summary(build), {"out": str(build.folder), "main": build.main, "files": sorted(build.artefacts),
                          "report": build.report, "certificate": build.certificate}, as_json)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from circuitc.verify import Verdict, verify, write_vcd
+from circuitc.verify import read_design, verify, write_vcd
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json
@@ -40,32 +40,16 @@ def verify_command(
 
     Ports are matched by name. A counterexample is given in the model's own names and replayed before it is shown.
     """
-    from circuitc.driver import load
-
     with progress() as stage:
         stage("reading")
-        left, right = load(a), load(b)
+        left = read_design(a)
         stage("comparing")
-        verdict = verify(left, right, method=method.value, seconds=time, vectors=vectors, seed=seed)
-    lines = [verdict_line(a, b, verdict)]
-    if verdict.counterexample is not None:
-        lines += verdict.counterexample.lines()
-        if vcd is not None:
-            write_vcd(verdict.counterexample, vcd)
-            lines.append(f"waveform: {vcd}")
-    say(lines, _as_json(verdict), as_json)
+        verdict = verify(left, b, method=method.value, seconds=time, vectors=vectors, seed=seed)
+    lines = [f"{a.name} and {b.name}: {verdict}"]
+    if verdict.counterexample is not None and vcd is not None:
+        write_vcd(verdict.counterexample, vcd)
+        lines.append(f"waveform: {vcd}")
+    say(lines, verdict.as_json(), as_json)
     if verdict.status != "equal":
         raise typer.Exit(EXIT_NO if verdict.status == "different" else EXIT_UNKNOWN)
 
-
-def verdict_line(a: Path, b: Path, verdict: Verdict) -> str:
-    """Say the verdict in one line, with its evidence."""
-    words = {"equal": f"equal: {a.name} and {b.name}", "different": f"different: {a.name} and {b.name}",
-             "unknown": f"unknown whether {a.name} equals {b.name}"}[verdict.status]
-    return f"{words} ({verdict.describe()})"
-
-
-def _as_json(verdict: Verdict) -> dict[str, Any]:
-    example = verdict.counterexample
-    return {"status": verdict.status, "evidence": verdict.evidence,
-            "counterexample": example.as_json() if example is not None else None}

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from circuitc.data import all_inputs, decoded_outputs, encoded_inputs, read_arrays, write_arrays
 from circuitc.diagnostics import error
 from circuitc.driver import jit, load, open_build, simulate
 from circuitc.ir import Func, run
-from circuitc.passes import run_passes
+from circuitc.passes import run_passes, sample_inputs
 
 from .app import EXIT_NO, app
 from .compile import Json, Model
-from .inputs import all_inputs, decoded_outputs, encoded_inputs, random_inputs, read_arrays, write_arrays
 from .output import progress, say
 
 
@@ -100,7 +100,7 @@ def chosen_inputs(func: Func, inputs: Path | None, exhaustive: bool, random: int
         raise error("one of --inputs FILE, --exhaustive and --random N says what to run on")
     if inputs is not None:
         return encoded_inputs(func, read_arrays(inputs))
-    return all_inputs(func) if exhaustive else random_inputs(func, random, steps, seed)
+    return all_inputs(func) if exhaustive else sample_inputs(func, random, np.random.default_rng(seed), steps)
 
 
 def show_outputs(func: Func, raw: Mapping[str, Any], out: Path | None, as_json: bool, more: Mapping[str, Any],

@@ -117,7 +117,8 @@ def formats_command(
     as_json: Json = False,
 ) -> None:
     """List the file formats, or print the JSON Schema of a kind of model.json."""
-    from circuitc.formats import formats, model_schema
+    from circuitc.formats import formats
+    from circuitc.formats.model_json import schema as model_schema
 
     if schema:
         print(json.dumps(model_schema(schema), indent=2, sort_keys=True))

@@ -2,6 +2,6 @@
 
 from .base import Format
 from .detect import detect, formats, load, write
-from .files import companion_path
+from .files import companion_path, write_files
 
-__all__ = ["Format", "companion_path", "detect", "formats", "load", "write"]
+__all__ = ["Format", "companion_path", "detect", "formats", "load", "write", "write_files"]

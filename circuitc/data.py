@@ -1,4 +1,4 @@
-"""Read inputs for a run: `.npz` by port name, `.npy` for the only port; all inputs, or random ones."""
+"""Numbers in files: inputs and outputs of a run, calibration data; `.npz` by port name, `.npy` for the only port."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from circuitc.diagnostics import error
-from circuitc.files import write_atomically
-from circuitc.ir import Func, decode, encode, random_raw, unflatten_bits
+from circuitc.formats import write_files
+from circuitc.ir import Func, decode, encode, unflatten_bits
 
 MAX_BYTES = 1 << 32
 MAX_EXHAUSTIVE_BITS = 20
@@ -48,6 +48,19 @@ def encoded_inputs(func: Func, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return raw
 
 
+def read_calibration(path: Path, func: Func) -> dict[str, Any]:
+    """Read calibration data for a func as raw numbers: `.npz` or `.npy` of real values, or boolearn's `.dat`."""
+    if path.suffix != ".dat":
+        return encoded_inputs(func, read_arrays(path))
+    from circuitc.formats.boolearn_data import read_dat
+
+    spins = read_dat(path)[0]
+    types = [p.type for p in func.inputs]
+    if sum(t.bits for t in types) != spins.shape[1]:
+        raise error(f"{path}: has {spins.shape[1]} inputs an item, @{func.name} has {sum(t.bits for t in types)} bits")
+    return dict(zip((p.name for p in func.inputs), unflatten_bits(types, (spins + 1) // 2), strict=True))
+
+
 def decoded_outputs(func: Func, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Turn raw results into real values by port name."""
     return {name: decode(func.result(name), values) for name, values in raw.items()}
@@ -64,18 +77,6 @@ def all_inputs(func: Func) -> dict[str, Any]:
     return dict(zip((p.name for p in func.inputs), unflatten_bits(types, pattern), strict=True))
 
 
-def random_inputs(func: Func, count: int, steps: int, seed: int) -> dict[str, Any]:
-    """Draw raw inputs, the same ones for the same seed."""
-    rng = np.random.default_rng(seed)
-    length = func.schedule.count if func.schedule.kind in ("iterate", "until") else steps
-    raw: dict[str, Any] = {}
-    for port in func.inputs:
-        stepped = port.rate == "step" and func.schedule.kind != "once"
-        t = port.type.with_shape((length, *port.type.shape)) if stepped else port.type
-        raw[port.name] = random_raw(t, count, rng)
-    return raw
-
-
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write results as `.npz` by port name, whole or not at all."""
     import io
@@ -84,7 +85,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     np.savez(buffer, **{name: np.asarray(a, dtype=np.int64) if np.asarray(a).dtype == object and _fits(a) else
                         np.asarray(a, dtype=np.uint64) if np.asarray(a).dtype == object else np.asarray(a)
                         for name, a in arrays.items()})
-    write_atomically(path, buffer.getvalue())
+    write_files({path: buffer.getvalue()})
 
 
 def _fits(array: Any) -> bool:
