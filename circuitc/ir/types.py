@@ -18,6 +18,7 @@ Shape = tuple[int, ...]
 MAX_WIDTH = 64
 MAX_FRACTION = 1024
 MAX_ELEMENTS = 1 << 31
+TYPES_HELP = "types are bit, spin, u8, i8, fx<8,4>, ufx<8,4>, f32, f64, and these with a shape such as i8[2,3]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +167,7 @@ def parse_type(text: str) -> Type:
     """Read a type from its print, such as `fx<8,4>[3,3]`."""
     match = _TYPE.fullmatch(text.strip())
     if match is None:
-        raise error(f"{text!r} is not a type", help="types are bit, spin, u8, i8, fx<8,4>, ufx<8,4>, f32, f64, and "
-                                                    "these with a shape such as i8[2,3]")
+        raise error(f"{text!r} is not a type", help=TYPES_HELP)
     shape = tuple(int(d) for d in match["shape"].split(",")) if match["shape"] else ()
     if match["name"]:
         return _NAMED[match["name"]].with_shape(shape)

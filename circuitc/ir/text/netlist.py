@@ -17,12 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import Source, Span, error
+from circuitc.diagnostics import Source, error
 
 from ..netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
 from .names import quote
 from .netlist_scan import WORDS, Scan, scan_gates
-from .tokens import read_quoted
+from .tokens import line_span, read_quoted
 
 _NAME = re.compile(r'[ \t]*name[ \t]+([0-9]{1,10})[ \t]+("(?:\\.|[^"\\])*")[ \t\r]*')
 _COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*')  # what is in quotes stays
@@ -74,7 +74,7 @@ def parse_netlist(body: str, inputs: int, source: Source, line: int) -> Netlist:
     scan = scan_gates(gates, source, line)
     if inputs + len(scan.start) >= MAX_NODES:
         raise error(f"a netlist of {inputs} inputs is too large, at most {MAX_NODES} nodes are held",
-                    Span(source, line))
+                    line_span(source, line))
     kind, count = scan.kind, scan.count
     arity = np.where(kind == Kind.THRESHOLD, (count - 2) // 2, count - np.where(kind == Kind.LUT, 2, 1))
     _check_arity(scan, arity, source)
@@ -83,7 +83,7 @@ def parse_netlist(body: str, inputs: int, source: Source, line: int) -> Netlist:
     late = (fanin < 0) | (fanin >> 1 > inputs + owner)
     if np.any(late):
         k = int(np.argmax(late))
-        raise error(f"literal {fanin[k]} is not of a node before this one", Span(source, int(scan.line[owner[k]])),
+        raise error(f"literal {fanin[k]} is not of a node before this one", line_span(source, int(scan.line[owner[k]])),
                     f"this is node {1 + inputs + owner[k]}, literals are 2 * node, plus 1 where inverted")
     return _assemble(inputs, kind, arity, fanin, scan.numbers, scan.start, edge, np.array(outputs, np.int64), names)
 
@@ -98,7 +98,7 @@ def _check_arity(scan: Scan, arity: NDArray[np.int64], source: Source) -> None:
     if np.any(wrong):
         gate = int(np.argmax(wrong))
         raise error(f"{WORDS[Kind(int(kind[gate]))]} does not take {scan.count[gate] - 1} numbers",
-                    Span(source, int(scan.line[gate])), f"write {_FORMS[Kind(int(kind[gate]))]}")
+                    line_span(source, int(scan.line[gate])), f"write {_FORMS[Kind(int(kind[gate]))]}")
 
 
 def _assemble(inputs: int, kind: NDArray[np.int64], arity: NDArray[np.int64], fanin: NDArray[np.int64],
@@ -133,19 +133,19 @@ def _parts(body: str, source: Source, line: int) -> tuple[str, list[int], dict[i
     """Split a body into the gates' text, the outputs and the names."""
     at = body.find("outputs")
     if at < 0:
-        raise error("a netlist needs a line of outputs", Span(source, line), "write `outputs` and their literals")
-    place = Span(source, line + body.count("\n", 0, at))
+        raise error("a netlist needs a line of outputs", line_span(source, line), "write `outputs` and their literals")
+    first = line + body.count("\n", 0, at)
     head, *rest = body[at:].split("\n")
     words = head.split()
     if words[0] != "outputs" or not all(w.isascii() and w.isdecimal() for w in words[1:]):
-        raise error("outputs takes literals", place, "literals are 2 * node, plus 1 where inverted")
+        raise error("outputs takes literals", line_span(source, first), "literals are 2 * node, plus 1 where inverted")
     if any(len(w) > 10 or int(w) >= 1 << 31 for w in words[1:]):
-        raise error("an output literal is outside 0..2**31-1", place)
+        raise error("an output literal is outside 0..2**31-1", line_span(source, first))
     names: dict[int, str] = {}
-    for number, text in enumerate(rest, place.line + 1):
+    for number, text in enumerate(rest, first + 1):
         if text.strip():
             match = _NAME.fullmatch(text)
             if match is None:
-                raise error("only names stand after the outputs", Span(source, number), 'write `name NODE "TEXT"`')
-            names[int(match[1])] = read_quoted(match[2], Span(source, number))
+                raise error("only names stand after the outputs", line_span(source, number), 'write `name NODE "TEXT"`')
+            names[int(match[1])] = read_quoted(match[2], lambda n=number: line_span(source, n))
     return body[:at], [int(w) for w in words[1:]], names

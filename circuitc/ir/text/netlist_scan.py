@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import CircuitError, Source, Span, error
+from circuitc.diagnostics import CircuitError, Source, error
 
 from ..netlist import Kind
+from .tokens import line_span
 
 WORDS = {Kind.AND: "and", Kind.XOR: "xor", Kind.MAJ: "maj", Kind.LUT: "lut", Kind.THRESHOLD: "threshold"}
 
@@ -85,13 +86,13 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
     is_table = np.zeros(len(numbers), bool)
     is_table[(start[numbers[start] == Kind.LUT] + 1) % len(numbers)] = True
     if np.any(is_table & (numbers < 0)):
-        raise error("a truth table is not negative", Span(source, int(lines[np.argmax(is_table & (numbers < 0))])))
+        raise error("a truth table is not negative", line_span(source, int(lines[np.argmax(is_table & (numbers < 0))])))
     ends = np.flatnonzero(space & ~np.concatenate([[True], space[:-1]]))
     lengths = np.concatenate([ends, [len(space)]])[:len(begin)] - begin
     for k in np.flatnonzero(lengths > _LONG).tolist():  # numpy clips these; 1 us each, only tables of 64 rows have many
         value = int(coded[begin[k]:begin[k] + min(int(lengths[k]), 100)])
         if not (0 <= value < 1 << 64 if is_table[k] else -(1 << 63) <= value < 1 << 63):
-            raise error("a number does not fit 64 bits", Span(source, int(lines[k])))
+            raise error("a number does not fit 64 bits", line_span(source, int(lines[k])))
         numbers[k] = value - (1 << 64) if value >> 63 == 1 else value
     return numbers
 
@@ -100,6 +101,6 @@ def _bad_line(text: str, source: Source, line: int) -> CircuitError:
     """Find the first line that is not a gate, one at a time; only on the way to an error."""
     for number, content in enumerate(text.split("\n"), line):
         if content.strip(" \t\r") and not _GATE.fullmatch(content):
-            return error(f"{content.strip()[:40]!r} is not a gate", Span(source, number),
+            return error(f"{content.strip()[:40]!r} is not a gate", line_span(source, number),
                          f"a gate is {', '.join(WORDS.values())} with its numbers, on a line of its own")
     raise AssertionError("some line is not a gate")

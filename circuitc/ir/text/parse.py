@@ -15,7 +15,7 @@ from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
 from ..constant import Constant
 from ..func import Module
 from ..graph import at
-from ..types import parse_type
+from ..types import TYPES_HELP, parse_type
 from .literals import literal
 from .print import VERSION
 from .resolve import resolve_func
@@ -23,6 +23,7 @@ from .tokens import name_of, quoted, span_of
 
 Tree = Any  # lark's trees carry no types of their children
 
+_STATEMENT = "a statement is `%name = op %a, %b : type`, with commas between operands"
 _WORDS = {
     "VALUE": "a value (%name)", "CONST": "a constant (#name)", "FUNC": "a func (@name)", "TYPE": "a type",
     "STRING": "a text in quotes", "NUMBER": "a number", "INT": "a whole number", "WORD": "a word",
@@ -81,11 +82,7 @@ def _tree(text: str, source: Source) -> Tree:
     try:
         return _parser().parse(text)
     except UnexpectedToken as e:
-        place = _place(source, e.line, e.column, str(e.token))
-        if str(e.token) == "netlist" and "NETLIST" in e.expected:
-            raise error("this netlist has no end", place, "a netlist is `netlist {`, its gates and `}`") from None
-        token = "the end of the file" if e.token.type == "$END" else repr(str(e.token)[:40])
-        raise error(f"expected {_expected(e.accepts or e.expected)}, got {token}", place) from None
+        raise _unexpected(e, source) from None
     except UnexpectedCharacters as e:
         place = _place(source, e.line, e.column, "x")
         if e.char == '"':
@@ -93,6 +90,18 @@ def _tree(text: str, source: Source) -> Tree:
         raise error(f"{e.char!r} does not begin anything that can stand here", place) from None
     except UnexpectedEOF:
         raise error("the file ends in the middle", Span(source)) from None
+
+
+def _unexpected(e: UnexpectedToken, source: Source) -> CircuitError:
+    place = _place(source, e.line, e.column, str(e.token))
+    wanted, got = set(map(str, e.accepts or e.expected)), str(e.token)
+    if got == "netlist" and "NETLIST" in e.expected:
+        return error("this netlist has no end", place, "a netlist is `netlist {`, its gates and `}`")
+    if got == "}" and "RETURN" in wanted:
+        return error("a body ends with return", place, "write `return` and a value for each output")
+    token = "the end of the file" if e.token.type == "$END" else repr(got[:40])
+    help = TYPES_HELP if wanted == {"TYPE"} else _STATEMENT if wanted == {"EQUAL"} else ""
+    return error(f"expected {_expected(wanted)}, got {token}", place, help)
 
 
 def _expected(terminals: Any) -> str:

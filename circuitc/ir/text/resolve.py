@@ -130,7 +130,7 @@ def _register(item: Tree, constants: Mapping[str, Constant], source: Source) -> 
 def _constant(token: Any, constants: Mapping[str, Constant], source: Source) -> Constant:
     name = name_of(token, source)
     if name not in constants:
-        raise error(f"there is no constant {token}", span_of(token, source), nearest(name, constants))
+        raise error(f"there is no constant {token} before this", span_of(token, source), nearest(name, constants))
     return constants[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from circuitc.diagnostics import Source, Span, error
@@ -15,23 +16,30 @@ def span_of(token: Any, source: Source) -> Span:
     return Span(source, token.line, token.column, token.end_column or token.column + 1)
 
 
+def line_span(source: Source, line: int) -> Span:
+    """Give the place of a line's text, without the blanks around it."""
+    text = source.line(line) or ""
+    column = len(text) - len(text.lstrip()) + 1
+    return Span(source, line, column, max(column + 1, len(text.rstrip()) + 1))
+
+
 def quoted(token: Any, source: Source) -> str:
     """Give the text that a token in quotes spells."""
-    return read_quoted(str(token), span_of(token, source))
+    return read_quoted(str(token), lambda: span_of(token, source))
 
 
 def name_of(token: Any, source: Source) -> str:
     """Give the name that a token with a sigil spells: `x` for `%x`, `odd name` for `%"odd name"`."""
     text = str(token)[1:]
-    return read_quoted(text, span_of(token, source)) if text.startswith('"') else text
+    return read_quoted(text, lambda: span_of(token, source)) if text.startswith('"') else text
 
 
-def read_quoted(text: str, span: Span) -> str:
+def read_quoted(text: str, place: Callable[[], Span]) -> str:
     """Read a text in quotes that stands at a place."""
     try:
         return json.loads(text, strict=False)
     except ValueError:
-        raise error(f"{text[:40]} has an escape that is not known", span,
+        raise error(f"{text[:40]} has an escape that is not known", place(),
                     r"escapes are \" \\ \/ \b \f \n \r \t and \u with four hexadecimal digits") from None
 
 
