@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import llvmlite.ir as ir
 
 from circuitc.ir import Func, Netlist
@@ -38,20 +36,15 @@ def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, i
     unit.figures[f"{func.name}: code"] = f"{shape}, {program.steps} steps of at most three operands"
     kernel = unit.kernel(f"{func.name}.evaluate", list(EVALUATE))
     if shape == "straight":
-        code = straight(program, unit.target, prefix)
-        unit.texts.append(code.text)
-        for name in code.names:
-            kernel.builder.call(_external(unit, name, EVALUATE), kernel.arguments)
+        code = straight(program, unit.target, prefix, unit.chunk)
+        for function in unit.functions(kernel, code.text, code.names, EVALUATE, level=0):
+            kernel.builder.call(function, kernel.arguments)
         return kernel.finish(), code.bytes
     data = table(program, unit.target, prefix)
-    unit.texts.append(data.text)
     pointers = [unit.data(a) if a.size else POINTER(None) for a in (data.runs, data.operands, data.results)]
-    kernel.builder.call(_external(unit, data.name, (*EVALUATE, *[POINTER] * 3)), [*kernel.arguments, *pointers])
+    (function,) = unit.functions(kernel, data.text, [data.name], (*EVALUATE, *[POINTER] * 3), level=2)
+    kernel.builder.call(function, [*kernel.arguments, *pointers])
     return kernel.finish(), data.bytes
-
-
-def _external(unit: Unit, name: str, arguments: tuple[Any, ...]) -> ir.Function:
-    return ir.Function(unit.module, ir.FunctionType(ir.VoidType(), list(arguments)), name)
 
 
 class _NetlistFunc(Rows):

@@ -17,7 +17,7 @@ from .unit import Unit
 
 
 class Rows:
-    """One func's working memory (slots; rows of inputs, of outputs, of held outputs; small things) and what fills it."""
+    """One func's working memory (slots; rows of inputs, outputs and held outputs; small things) and what fills it."""
 
     def __init__(self, unit: Unit, func: Func, netlist: Netlist, evaluator: ir.Function, slots: int) -> None:
         self.unit, self.func, self.netlist = unit, func, netlist

@@ -15,8 +15,6 @@ import numpy as np
 from .netlist_program import Int32, Program
 from .target import Target
 
-CHUNK = 500  # steps in a function: the register allocator is quadratic in it, calls and spills between are not free
-
 
 @dataclass(frozen=True, slots=True)
 class Straight:
@@ -59,7 +57,7 @@ def depth_first(program: Program) -> Program:
     return Program(program.inputs, program.table[order], renamed[program.operand[order]], outputs.astype(np.int32))
 
 
-def straight(program: Program, target: Target, prefix: str, chunk: int = CHUNK) -> Straight:
+def straight(program: Program, target: Target, prefix: str, chunk: int) -> Straight:
     """Write a program as straight-line functions."""
     program = depth_first(program)
     return _Writer(program, target, prefix, chunk).write()
@@ -212,4 +210,4 @@ def plain_step(v: str, result: str, table: int, names: list[str]) -> Iterator[st
     yield f"  {result} = or {v} {answer}, zeroinitializer"
 
 
-__all__ = ["CHUNK", "Int32", "Straight", "depth_first", "plain_step", "straight"]
+__all__ = ["Int32", "Straight", "depth_first", "plain_step", "straight"]

@@ -38,6 +38,7 @@ def packer(unit: Unit, t: Type) -> ir.Function:
 def _write_packer(unit: Unit, t: Type) -> ir.Function:
     """Eight samples make a byte row, eight byte rows make the words; both loops run along the elements."""
     kernel = unit.kernel("pack", list(PACK))
+    kernel.function.attributes.add("noinline")  # one copy serves every port of the type
     samples, stride, elements, count, rows, bytes_ = kernel.arguments
     kernel.noalias([samples, rows, bytes_])
     b, kind, words = kernel.builder, element_type(t), unit.target.lanes
@@ -93,6 +94,7 @@ def unpacker(unit: Unit, t: Type) -> ir.Function:
 
 def _write_unpacker(unit: Unit, t: Type) -> ir.Function:
     kernel = unit.kernel("unpack", list(PACK))
+    kernel.function.attributes.add("noinline")
     samples, stride, elements, count, rows, row = kernel.arguments
     kernel.noalias([samples, rows, row])
     b, words = kernel.builder, unit.target.lanes

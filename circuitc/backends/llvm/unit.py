@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from circuitc.ir import Func, Module, Type
 
 from .kernel import Kernel, index, number
 from .memory import ALIGN, I8, POINTER, element_type, storage_bits, to_compact
-from .target import Target
+from .target import Target, machine
 
 _BY_ADDRESS = 1 << 12
 
@@ -33,9 +35,10 @@ class Unit:
     prefix: str
     by_address: bool
     shape: str = "auto"
+    chunk: int = 1000
     module: ir.Module = field(init=False)
     sites: list[str] = field(default_factory=list)
-    kept: list[NDArray[Any]] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
     scratch: dict[str, int] = field(default_factory=dict)
     runs: dict[str, ir.Function] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
@@ -83,6 +86,21 @@ class Unit:
             pointer.type = POINTER
         self._globals[content] = pointer
         return pointer
+
+    def functions(self, kernel: Kernel, text: str, names: Sequence[str], arguments: Sequence[Any], *,
+                  level: int) -> list[Any]:
+        """Take in functions written as text, to be called in a kernel; `level` is that of generating their code here.
+
+        Code for this process is made at once, apart from the rest, so that each part gets the level that suits it.
+        """
+        kind = ir.FunctionType(ir.VoidType(), list(arguments))
+        if not self.by_address:
+            self.texts.append(text)
+            return [ir.Function(self.module, kind, name) for name in names]
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine(self.target, level=level, jit=True))
+        engine.finalize_object()
+        self.kept.append(engine)
+        return [kernel.builder.inttoptr(index(engine.get_function_address(name)), kind.as_pointer()) for name in names]
 
     def constant(self, t: Type, raw: NDArray[Any]) -> Any:
         """Give a pointer to a constant in compact storage."""
