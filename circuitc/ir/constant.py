@@ -57,14 +57,18 @@ class Constant:
 
 def _checked(type: Type, values: ArrayLike) -> NDArray[Any]:
     """Copy values into the type's own dtype and shape, or refuse them."""
-    raw = np.array(values, dtype=type.dtype if type.is_float else None)
+    listed = type.dtype == object and not isinstance(values, np.ndarray)  # numpy makes [0, 2**63] floats
+    raw = np.array(values, dtype=type.dtype if type.is_float or listed else None)
     if raw.shape != type.shape:
         raise error(f"a constant of type {type} needs shape {list(type.shape)}, got {list(raw.shape)}")
     if type.is_exact:
         if raw.dtype.kind not in "iubO":
             raise error(f"a constant of type {type} holds raw integers, got {raw.dtype}")
         if raw.dtype.kind == "O":
-            raw = np.asarray(np.frompyfunc(operator.index, 1, 1)(raw), dtype=object)
+            try:
+                raw = np.asarray(np.frompyfunc(operator.index, 1, 1)(raw), dtype=object)
+            except TypeError as e:
+                raise error(f"a constant of type {type} holds raw integers: {e}") from None
         wrong = (raw < type.lowest) | (raw > type.highest) | ((raw == 0) if type.is_spin else False)
         if np.any(wrong):
             raise error(f"{raw[np.asarray(wrong, dtype=bool)].ravel()[0]} is not a raw number of {type.scalar}")

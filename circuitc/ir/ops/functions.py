@@ -16,8 +16,8 @@ from .elementwise import bring_into, settle
 
 MAX_TABLE_WIDTH = 16
 
-# Working precision for fixed-point results, in bits. A result has at most 64 + fraction bits; that a non-tie looks
-# like a tie to 2**-60 at this precision does not happen for algebraic functions of 64-bit operands.
+# Working precision for fixed-point results, in bits, without the operands' fractions. Ties are results with few bits,
+# which are computed exactly; near a tie, tanh(x) = x - x**3/3 and its like differ by 2 fractions, which are added.
 _PRECISION = 320
 _context: Any = mpmath.MPContext()  # its functions are made at run time, so they have no types
 _context.prec = _PRECISION
@@ -68,8 +68,7 @@ def round_real(value: Real, t: Type) -> int:
         return t.highest if value > 0 else t.lowest
     below = int(_context.floor(scaled))
     rest = scaled - below
-    tie = abs(rest - 0.5) < _context.ldexp(1, -60)
-    raw = below + (below & 1 if tie else int(rest > 0.5))
+    raw = below + (below & 1 if rest == 0.5 else int(rest > 0.5))
     return min(max(raw, t.lowest), t.highest)
 
 
@@ -81,11 +80,12 @@ def _function(real: Callable[..., Real], floats: Callable[..., Raw]) -> Any:
         flat = np.stack([v.ravel().astype(object) for v in x])
         known: dict[tuple[int, ...], int] = {}
         out = np.empty(flat.shape[1], dtype=object)
-        for k, raws in enumerate(zip(*flat.tolist(), strict=True)):
-            if raws not in known:
-                reals = (_context.ldexp(r, -t.fraction) for r, t in zip(raws, a.types, strict=True))
-                known[raws] = round_real(real(*reals), a.result)
-            out[k] = known[raws]
+        with _context.workprec(_PRECISION + 4 * max(0, *(t.fraction for t in a.types))):
+            for k, raws in enumerate(zip(*flat.tolist(), strict=True)):
+                if raws not in known:
+                    reals = (_context.ldexp(r, -t.fraction) for r, t in zip(raws, a.types, strict=True))
+                    known[raws] = round_real(real(*reals), a.result)
+                out[k] = known[raws]
         return np.asarray(bring_into(out, a.result, "saturate")).reshape(x[0].shape).astype(a.result.dtype)
     return evaluate
 

@@ -80,7 +80,8 @@ class Site:
             inferred = record.result_type([self.builder.type(v) for v in operands], full, self.type)
         except CircuitError:
             return None
-        if inferred != self.type and (record.declares or not self.type.holds(inferred)):
+        wider = inferred.kind == self.type.kind and self.type.holds(inferred)
+        if inferred != self.type and (record.declares or not wider):
             return None
         return self.builder.apply(op, *operands, type=self.type, name=self.node.name, origin=self.node.origin,
                                   span=self.node.span, **full)

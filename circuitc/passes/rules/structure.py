@@ -87,7 +87,8 @@ def reduce_one(s: Site) -> Value | None:
     t = s.types[0]
     if not s.is_exact or prod(t.shape[k] for k in s.node.attributes["axes"]) != 1:
         return None
-    return s.apply("reshape", s[0], shape=s.type.shape)
+    moved = s.intermediate("reshape", s[0], shape=s.type.shape)
+    return None if moved is None else s.same(moved)
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
