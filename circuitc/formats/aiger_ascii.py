@@ -79,7 +79,7 @@ def _order(file: AigerFile, pairs: Int64, lhs: Int64, first: int, starts: Int64)
     by_literal = np.argsort(lhs)
     rank = np.empty(len(gate), np.int64)
     rank[by_literal] = file_order
-    if np.all(np.where(gate < 0, -1, rank[gate]) < rank[:, None]):
+    if np.all(np.where(gate < 0, -1, rank[np.maximum(gate, 0)]) < rank[:, None]):
         return by_literal
     order, cycle = topological_order(gate.tolist())
     if cycle:

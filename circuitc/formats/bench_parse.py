@@ -49,8 +49,10 @@ class BenchFile:
 
     def fault(self, message: str, line: int, help: str = "", name: str = "") -> CircuitError:
         """Make the error that says one thing about a line, at a name in it where there is one."""
-        column = (self.source.line(line) or "").find(name) + 1 if name else 0
-        return error(message, Span(self.source, line, column, column + len(name) if column else 0), help)
+        whole = rf"(?<![^\s()=,#]){re.escape(name)}(?![^\s()=,#])"
+        found = re.search(whole, self.source.line(line) or "") if name else None
+        column, end = (found.start() + 1, found.end() + 1) if found else (0, 0)
+        return error(message, Span(self.source, line, column, end), help)
 
     def driven(self, name: str) -> int:
         """Give the line that drives a signal, 0 for none."""

@@ -107,6 +107,11 @@ def test_gates_keep_their_order_and_number():
     assert netlist == aig(1, np.array([[2, 2], [2, 2], [1, 2]]), [6, 8])
 
 
+def test_two_gates_the_wrong_way_round_among_many_inputs():
+    data = b"aag 6 4 0 1 2\n2\n4\n6\n8\n12\n12 11 11\n10 4 9\n"
+    assert parse_aiger(data, "f").entry.body == aig(4, np.array([[4, 9], [11, 11]]), [12])
+
+
 def test_carriage_returns_and_a_missing_last_line_break_in_ascii():
     crlf = HALF_ADDER.replace(b"\n", b"\r\n")
     assert parse_aiger(crlf, "f").entry == parse_aiger(HALF_ADDER, "f").entry
