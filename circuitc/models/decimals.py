@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from circuitc.diagnostics import Span, error
 
 MAX_DIGITS = 60  # before and after the point; what is exact in 62 bits has fewer, and huge exponents cost no memory
 
+_WIDE = Context(prec=5 * MAX_DIGITS)  # so that moving the point rounds nothing
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
@@ -36,7 +37,7 @@ def exact_integers(numbers: Sequence[Decimal | int | Fraction]) -> tuple[list[in
         assert all(scale % f.denominator == 0 for f in fractions), "denominators of floats are powers of two"
         return [int(f * scale) for f in fractions], scale.bit_length() - 1
     digits = max((_digits(n) for n in numbers), default=0)
-    return [int(Fraction(n) * 10**digits) for n in numbers], digits
+    return [int(_WIDE.scaleb(n, digits)) if isinstance(n, Decimal) else int(n * 10**digits) for n in numbers], digits
 
 
 def _digits(number: Decimal | int | Fraction) -> int:

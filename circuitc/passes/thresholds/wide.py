@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 LARGEST_SUM = 256  # sum of the integers tried; a check costs inputs * sum steps
 DENOMINATORS = 6   # the unit is one of the larger weights, divided by 1 to this
@@ -40,21 +42,30 @@ def snap_integers(size: Sequence[int]) -> tuple[int, ...] | None:
 
     Units tried are the larger weights over 1, 2, ...; the first that works has the least sum tried.
     """
-    patterns = np.random.default_rng(0).integers(0, 2, (SAMPLES, len(size))) * 2 - 1
+    candidates = _candidates(size)
+    if not len(candidates):
+        return None
+    patterns = _random_patterns(len(size))
     answers = patterns @ np.array(size, np.int64) > 0
-    for numbers in sorted(_candidates(size), key=lambda v: (sum(v), v)):
-        agrees = np.array_equal(patterns @ np.array(numbers, np.int64) > 0, answers)
-        if agrees and equal_everywhere(numbers, size):
-            return numbers
+    refuted = ((patterns.astype(np.float64) @ candidates.T > 0) != answers[:, None]).any(axis=0)
+    for numbers in candidates[~refuted].astype(np.int64).tolist():
+        if equal_everywhere(numbers, size):
+            return tuple(numbers)
     return None
 
 
-def _candidates(size: Sequence[int]) -> set[tuple[int, ...]]:
-    found: set[tuple[int, ...]] = set()
-    distinct = sorted({s for s in size if s}, reverse=True)
-    for anchor in distinct[::-(-len(distinct) // ANCHORS)]:
-        for times in range(1, DENOMINATORS + 1):
-            numbers = tuple((2 * s * times + anchor) // (2 * anchor) for s in size)  # s / (anchor / times), rounded
-            if 0 < sum(numbers) <= LARGEST_SUM:
-                found.add(numbers)
-    return found
+def _candidates(size: Sequence[int]) -> NDArray[np.float64]:
+    """Give the roundings worth a check, float64[candidates, m] of whole numbers, the smallest sum first."""
+    exact = np.array(size, np.float64)
+    distinct = np.unique(exact[exact > 0])[::-1]
+    anchors = distinct[::-(-len(distinct) // ANCHORS)]
+    units = (anchors[:, None] / np.arange(1, DENOMINATORS + 1)).ravel()
+    numbers = np.unique(np.rint(exact / units[:, None]), axis=0)
+    sums = numbers.sum(axis=1)
+    order = np.argsort(sums, kind="stable")
+    return numbers[order[(sums[order] > 0) & (sums[order] <= LARGEST_SUM)]]
+
+
+@lru_cache(maxsize=8)
+def _random_patterns(count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(0, 2, (SAMPLES, count)) * 2 - 1
