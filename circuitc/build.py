@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,9 +13,10 @@ from typing import Any
 
 from circuitc.diagnostics import error
 from circuitc.ir import Module
+from circuitc.verify import Certificate
+from circuitc.verify.certificate import SCHEMA
 
 MARK = "certificate.json"  # the file whose first key tells that a folder is a build of ours
-SCHEMA = "circuitc.build/1"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Build:
     main: str
     ports: Mapping[str, Any]
     report: Mapping[str, Any]
-    certificate: Mapping[str, Any]
+    certificate: Certificate
     folder: Path | None = None
     summary: tuple[str, ...] = field(default=(), compare=False)
 
@@ -42,11 +42,6 @@ class Build:
         place = self.folder or Path()
         named = {name: place / name for name in self.artefacts}
         return {self.target: place / self.main, "certificate": place / MARK, **named}
-
-
-def digest(content: bytes) -> str:
-    """Give the SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def json_bytes(value: Any) -> bytes:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from circuitc.backends.base import Emission
-from circuitc.build import SCHEMA, Build, digest, json_bytes, read_json, refuse_foreign, write_folder
-from circuitc.checks import Checked, check_emission
+from circuitc.build import Build, json_bytes, read_json, refuse_foreign, write_folder
+from circuitc.checks import Checked, check_emission, require
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
 from circuitc.formats import load as read_model
@@ -71,7 +71,7 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
                              seconds=wish.seconds, vectors=wish.vectors)
     build = _build(model, module, final, target, emission, checked, folder)
     if wish.require:
-        checked.require(wish.require)
+        require(build.certificate, wish.require)
     if folder is not None:
         progress("writing")
         write_folder(folder, build.artefacts)
@@ -119,13 +119,12 @@ def _build(model: Module | str | Path, module: Module, final: Module, target: st
            checked: Checked, folder: Path | None) -> Build:
     program = program_files(final)
     artefacts = {**emission.files, **program, "ports.json": json_bytes(emission.ports)}
-    source = {"name": module.name, "sha256": digest(print_module(module).encode())} if isinstance(model, Module) else {
-        "name": Path(model).name, "sha256": digest(Path(model).read_bytes())}
-    certificate = {"schema": SCHEMA, **checked.certificate(source, final, artefacts)}
+    source = print_module(module).encode() if isinstance(model, Module) else Path(model).read_bytes()
+    certificate = checked.certificate(source, artefacts, final)
     report = {"schema": "circuitc.report/1", "model": module.name, "target": target, "main": emission.main,
               "program": next(iter(program)), "figures": dict(emission.figures), "facts": final.facts,
               "evidence": checked.lines(), "seconds": checked.seconds}
-    artefacts = {**artefacts, "certificate.json": json_bytes(certificate), "report.json": json_bytes(report)}
+    artefacts = {**artefacts, "certificate.json": certificate.to_bytes(), "report.json": json_bytes(report)}
     return Build(final, target, artefacts, emission.main, emission.ports, report, certificate, folder,
                  tuple(checked.lines()))
 

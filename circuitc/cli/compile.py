@@ -55,7 +55,7 @@ def compile_command(
                         calibration=calibration, prove=prove,
                         require=require, verify=not no_verify, seconds=time, vectors=vectors, progress=stage)
     say(summary(build), {"out": str(build.folder), "main": build.main, "files": sorted(build.artefacts),
-                         "report": build.report, "certificate": build.certificate}, as_json)
+                         "report": build.report, "certificate": build.certificate.as_json()}, as_json)
 
 
 def _options(pairs: Sequence[str]) -> dict[str, str]:
@@ -71,9 +71,8 @@ def _options(pairs: Sequence[str]) -> dict[str, str]:
 def summary(build: Build) -> list[str]:
     """Say in a few lines what was made of the model and what is known about it."""
     lines = [f"{build.report['model']}: {line}" for line in census(build.report)]
-    figures = ", ".join(f"{v} {k}" if isinstance(v, int) else f"{k} {v}" for k, v in
-                        build.report["figures"].items() if isinstance(v, (int, str)))
-    lines.append(f"{build.target}: {build.files[build.target]}" + (f" ({figures})" if figures else ""))
+    figures = [f"{k} {v}" for k, v in build.report["figures"].items() if isinstance(v, (int, str)) and v]
+    lines.append(f"{build.target}: {build.files[build.target]}" + (f" ({', '.join(figures)})" if figures else ""))
     return [*lines, *build.summary]
 
 

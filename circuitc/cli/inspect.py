@@ -95,7 +95,7 @@ def passes_command(as_json: Json = False) -> None:
     for name in plugin_names("pass"):
         cls = find_pass(name)
         first = (inspect.getdoc(cls) or "").splitlines()[0]
-        options = {key: describe_option(key, t) for key, t in option_types(cls).items()}
+        options = {key: describe_option(t) for key, t in option_types(cls).items()}
         value[name] = {"doc": first, "exact": cls.exact, "options": options}
         rows.append((name, "exact" if cls.exact else "approximate", first))
     lines = [*table(rows), "", "pipelines", *table((f"  {k}", ",".join(v)) for k, v in NAMED.items())]

@@ -34,7 +34,7 @@ def test_compile_proves_the_example_and_simulates_it(tmp_path: Path, capsys: pyt
     said = capsys.readouterr().out
     assert "proved" in said or "exhausted" in said
     certificate = json.loads((out / "certificate.json").read_text())
-    assert certificate["schema"] == "circuitc.build/1"
+    assert certificate["schema"] == "circuitc.certificate/1"
     assert {p.name for p in out.iterdir()} >= {"ports.json", "report.json", "certificate.json", "program.ccir"}
     assert run(["simulate", str(out), "--engine", "yosys", "--exhaustive"]) == 0
     assert "agrees with the interpreter on 16 samples" in capsys.readouterr().out
