@@ -183,8 +183,9 @@ class Module:
 def _constants(module: Module) -> Iterator[tuple[str, Constant]]:
     for func in module.funcs.values():
         for register in func.registers:
-            if register.initial is not None and not register.initial.is_uniform:
-                yield f"{register.name}_init", register.initial
+            start = register.initial
+            if start is not None and not (start.is_uniform and start.storage == "dense"):
+                yield f"{register.name}_init", start
         if isinstance(func.body, Graph):
             nodes = func.body.nodes
             for value in (*(v for node in nodes for v in node.operands), *func.body.outputs):

@@ -61,8 +61,10 @@ def scan_gates(text: str, source: Source, line: int) -> Scan:
     first = np.concatenate([[True], np.diff(on_line) > 0])[:len(begin)]
     letter = byte_class == _LETTER
     followed = np.concatenate([space[1:], [True]])[:len(raw)]
-    if np.any(byte_class == 0) or not np.array_equal(np.flatnonzero(letter), begin[first]) or np.any(
-            letter & ~followed) or np.count_nonzero(raw == ord("-")) != np.count_nonzero(raw[begin] == ord("-")):
+    minus = np.flatnonzero(raw == ord("-"))
+    numbered = np.all(after[minus]) and np.all(np.append(raw, 0)[minus + 1] >= ord("0"))
+    if not numbered or np.any(byte_class == 0) or not np.array_equal(np.flatnonzero(letter), begin[first]) or np.any(
+            letter & ~followed):
         raise _bad_line(text, source, line)
     start = np.flatnonzero(first)
     numbers = _numbers(coded, begin, space, start, on_line + line, source)
