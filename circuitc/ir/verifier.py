@@ -162,7 +162,7 @@ def _agrees(module: Module, graph: Graph, node: Node) -> bool:
     inferred = record.result_type(types, full, node.type)
     if inferred.shape != node.type.shape or inferred.kind != node.type.kind:
         raise CircuitError(_say(node, f"{node.op} of {_list(types)} is {inferred}, declared {node.type}"))
-    return node.type == inferred if record.declares else node.type.holds(inferred)
+    return node.type == inferred if record.declares or inferred.is_float else node.type.holds(inferred)
 
 
 def _unproved(graph: Graph, values: Sequence[int]) -> Iterator[Diagnostic]:

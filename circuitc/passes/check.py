@@ -87,8 +87,10 @@ def compare(before: Module, after: Module, func: Func, inputs: Values, state: Va
 
     Samples on which the program before stops (`overflow=never` that happens) have no meaning and are left out.
     """
+    if not inputs and _batch(state) > 1:
+        return _one_by_one(before, after, func, inputs, state)  # without inputs a call is one sample
     try:
-        was, now = run(before, inputs, func.name, state), run(after, inputs, func.name, state)
+        was, now = _run(before, func, inputs, state), _run(after, func, inputs, state)
     except CircuitError:
         if _batch(inputs) > 1:
             return _one_by_one(before, after, func, inputs, state)
@@ -104,7 +106,7 @@ def compare(before: Module, after: Module, func: Func, inputs: Values, state: Va
 
 def _one_by_one(before: Module, after: Module, func: Func, inputs: Values, state: Values) -> Comparison:
     tried = 0
-    for k in range(_batch(inputs)):
+    for k in range(_batch({**inputs, **state})):
         one = [{name: v[k:k + 1] for name, v in values.items()} for values in (inputs, state)]
         count, difference = compare(before, after, func, *one)
         tried += count
@@ -116,14 +118,20 @@ def _one_by_one(before: Module, after: Module, func: Func, inputs: Values, state
 def _stopped(before: Module, after: Module, func: Func, inputs: Values, state: Values) -> Comparison:
     """Look at a sample on which one of the two stops: only the new program's fault where the old one had a meaning."""
     try:
-        run(before, inputs, func.name, state)
+        _run(before, func, inputs, state)
     except CircuitError:
         return 0, None
     try:
-        run(after, inputs, func.name, state)
+        _run(after, func, inputs, state)
     except CircuitError as e:
         return 0, Difference(func.name, _one(inputs, 0), _one(state, 0), "(all)", "a value", str(e))
     raise AssertionError("one of the two stopped a moment ago")
+
+
+def _run(module: Module, func: Func, inputs: Values, state: Values) -> dict[str, Any]:
+    """Call a func, giving initial values to the registers that are free in this program, and to no others."""
+    free = {r.name for r in module.funcs[func.name].registers if r.initial is None}
+    return run(module, inputs, func.name, {name: v for name, v in state.items() if name in free})
 
 
 def sample_inputs(func: Func, count: int, rng: np.random.Generator, steps: int = 5) -> dict[str, Any]:

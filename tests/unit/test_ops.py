@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from circuitc.diagnostics import CircuitError
-from circuitc.ir import OPS, Builder, Constant, evaluate_node, parse_type
+from circuitc.ir import OPS, Builder, Constant, evaluate_node, parse_module, parse_type, verify_module
 
 Operand = tuple[str, Any]  # a type and its raw numbers
 MAX64, MIN64, TOP64 = (1 << 63) - 1, -(1 << 63), (1 << 64) - 1
@@ -345,3 +345,20 @@ def test_unknown_op_is_refused_with_the_nearest() -> None:
 def test_constants_of_exact_types_hold_raw_integers(t: str) -> None:
     with pytest.raises(CircuitError, match="holds raw integers"):
         Constant(parse_type(t), [1, 0.5])
+
+
+@pytest.mark.parametrize(("op", "said"), [
+    ("%s = add %x, %x : f64", "add of f32 and f32 needs f32, declared f64"),       # floats do not widen by the way
+    ("%s = add %i, #half : i6", "add of i4 and ufx<1,1> needs fx<5,1>, declared i6"),  # nor do fractions vanish
+    ("%s = add %i, %i : i4", "add of i4 and i4 needs i5, declared i4"),
+])
+def test_declared_type_must_hold_the_result(op: str, said: str) -> None:
+    declared = op.rpartition(" ")[2]
+    module = parse_module(f"""const #half : ufx<1,1> = 1
+    func @main(%x: f32, %i: i4) -> (%y: {declared}) once {{
+      {op}
+      return %s
+    }}""")
+    with pytest.raises(CircuitError) as caught:
+        verify_module(module)
+    assert said in str(caught.value)
