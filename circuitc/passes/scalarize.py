@@ -59,9 +59,9 @@ def _is_scalar_node(graph: Graph, node: Node, users: list[str]) -> bool:
         case "constant":
             return not node.type.rank or all(op == "table" for op in users)
         case "element":
-            return operands[0].op in ("input", "call")
+            return operands[0].op in ("input", "call") and node.type == operands[0].type.scalar
         case "stack":
-            return all(op in ("call", "pack") for op in users)
+            return all(op in ("call", "pack") for op in users) and node.type.scalar == operands[0].type
         case "pack":
             return operands[0].op == "stack" and not node.type.rank
         case "table":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from circuitc.ir import NetlistBuilder, Type
 
 Word = tuple[int, ...]  # literals, lowest bit first
+Column = list[tuple[int, int, int]]  # a heap of bits to add: level at which they are there, order, literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +86,39 @@ def word_of_form(builder: NetlistBuilder, form: Form, t: Type) -> Word:
 
 
 def add_bits(builder: NetlistBuilder, form: Form, width: int) -> Word:
-    """Give the sum modulo 2**width, by columns of full adders, each column worked off in the order of arrival.
+    """Give the sum modulo 2**width, by columns of full adders that take the three earliest bits of their column.
 
-    Early carries meet early: wide sums become trees of adders that end in a ripple.
+    Wide sums become trees of adders that end in a ripple.
     """
-    columns: list[list[int]] = [[] for _ in range(width)]
+    columns: list[Column] = [[] for _ in range(width)]
     constant = form.constant
     for literal, weight in sorted(form.terms.items()):
         for k, negative in _digits(weight):
             if k < width:
-                columns[k].append(literal ^ negative)
+                columns[k].append((0, len(columns[k]), literal ^ negative))
                 constant -= negative << k  # -x is ~x - 1
     return tuple(_work_off(builder, columns, k, constant >> k & 1) for k in range(width))
 
 
-def _work_off(builder: NetlistBuilder, columns: list[list[int]], k: int, one: int) -> int:
+def _work_off(builder: NetlistBuilder, columns: list[Column], k: int, one: int) -> int:
     """Add up column k and the constant bit `one`, its carries going to the next column.
 
     The constant comes last: with one literal left it costs nothing, with two less than a full adder.
     """
-    column, start = columns[k], 0
-    while len(column) - start + one > 1:
-        taken = column[start:start + 3]
-        start += len(taken)
+    column = columns[k]
+    order = len(column)
+    while len(column) + one > 1:
+        taken = [heappop(column) for _ in range(min(3, len(column)))]
+        times, literals = [t for t, _, _ in taken], [x for _, _, x in taken]
         if len(taken) < 3:
-            taken, one = [*taken, one, 0][:3], 0
-        a, b, c = taken
-        column.append(builder.xor(builder.xor(a, b), c))
+            literals, one = [*literals, one, 0][:3], 0
+        a, b, c = literals
+        heappush(column, (max(times[:2][-1] + 2, times[-1] + 1), order, builder.xor(builder.xor(a, b), c)))
+        order += 1
         carry = builder.maj(a, b, c)
         if k + 1 < len(columns) and carry:
-            columns[k + 1].append(carry)
-    return column[start] if start < len(column) else one
+            heappush(columns[k + 1], (times[-1] + 1, len(columns[k + 1]), carry))
+    return column[0][2] if column else one
 
 
 def _digits(weight: int) -> list[tuple[int, int]]:

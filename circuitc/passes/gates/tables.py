@@ -68,7 +68,8 @@ def function(g: Lowering, node: Node) -> Word:
     if width > MAX_TABLE_WIDTH:
         raise error(f"{node.op} of {width} bits is too wide to become gates by its table",
                     help=f"requantize its operands to {MAX_TABLE_WIDTH} bits in all")
-    return add_tables(g.builder, tuple(x for v in node.operands for x in g.word(v)), _entries(node.op, types, node.type))
+    inputs = tuple(x for v in node.operands for x in g.word(v))
+    return add_tables(g.builder, inputs, _entries(node.op, types, node.type))
 
 
 @lru_cache(maxsize=64)
