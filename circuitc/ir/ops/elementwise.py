@@ -63,6 +63,8 @@ def _add(a: Application, *x: Raw) -> Raw:
             total = total + y
         return total
     parts = aligned(a.types, x)
+    if a.result.dtype == object:  # many small numbers can add up to 64 unsigned bits
+        parts = [p.astype(object) for p in parts]
     return settle(a, sum(parts[1:], parts[0]), max(t.fraction for t in a.types))
 
 

@@ -36,6 +36,8 @@ _FOLD: dict[str, Any] = {"add": np.add, "min": np.minimum, "max": np.maximum,
 
 
 def _reduce(a: Application, x: Raw) -> Raw:
+    if a.result.dtype == object:
+        x = x.astype(object)
     folded = _FOLD[a["kind"]].reduce(x, axis=tuple(k + 1 for k in a["axes"])) if x.dtype != object else (
         _fold_objects(_FOLD[a["kind"]], x, a["axes"]))
     return settle(a, np.asarray(folded), a.types[0].fraction) if a.result.is_exact else np.asarray(folded)
