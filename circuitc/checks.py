@@ -89,6 +89,12 @@ class Question:
     def main(self) -> str:
         return self.emission.main
 
+    @property
+    def wanted(self) -> str:
+        """Name what the artefact is held to: the model, and by what it was approximated, if it was."""
+        inexact = [p["name"] for p in self.model.facts.get("passes", ()) if not p["exact"] and p["changed"]]
+        return "the model" + (f" as approximated by {', '.join(inexact)}" if inexact else "")
+
     def claim(self, says: str, verdict: Verdict, of: Module) -> Claim:
         """Claim what a verdict found about the main artefact and a program; a difference is our fault."""
         if verdict.counterexample is not None:
@@ -99,7 +105,7 @@ class Question:
     def unchecked(self, why: str) -> Claim:
         """Claim nothing, and say why."""
         verdict = Verdict("unknown", Evidence("not_checked", note=why))
-        return self.claim("equals the model", verdict, self.final)
+        return self.claim(f"equals {self.wanted}", verdict, self.final)
 
 
 def check_emission(model: Module, final: Module, emission: Emission, target: str, *, verify: bool, prove: bool,
@@ -125,7 +131,7 @@ def _verilog(q: Question) -> Iterator[Claim]:
         verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds)
         yield q.claim("computes each step as program.ccir does", verdict, q.final)
     verdict = simulate_emitted(q.model, text, q.emission.ports, vectors=SEQUENCES)
-    yield q.claim("answers whole calls through its handshake as the model does", verdict, q.model)
+    yield q.claim(f"answers whole calls through its handshake as {q.wanted} does", verdict, q.model)
 
 
 def _combinational(q: Question, text: str) -> Claim:
@@ -133,7 +139,7 @@ def _combinational(q: Question, text: str) -> Claim:
     method = "auto" if q.prove else "random"
     options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors}
     try:
-        return q.claim("equals the model", verify_emitted(q.model, text, q.emission.ports, **options), q.model)
+        return q.claim(f"equals {q.wanted}", verify_emitted(q.model, text, q.emission.ports, **options), q.model)
     except CircuitError:
         if q.model is q.final:
             raise

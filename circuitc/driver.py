@@ -14,6 +14,7 @@ from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
 from circuitc.formats import load as read_model
 from circuitc.ir import Graph, Module, print_module, verify_module
+from circuitc.ir.ops import structure
 from circuitc.passes import check_exact, parse_pipeline, run_passes
 from circuitc.plugins import load_plugin
 
@@ -111,8 +112,9 @@ def default_pipeline(module: Module, target: str, options: Mapping[str, str]) ->
 
 
 def _is_logic(graph: Graph) -> bool:
-    """Tell whether a graph is a network of threshold and bit gates: single bits in, single bits out."""
-    return all(n.type.is_spin or n.type.is_bit for n in graph.nodes if not n.is_constant)
+    """Tell whether a graph only computes single bits: gates and thresholds, with words as bundles of bits."""
+    moves = ("constant", "input", *(op.name for op in structure.OPS))
+    return all(n.type.is_spin or n.type.is_bit or n.op in moves for n in graph.nodes)
 
 
 def _build(model: Module | str | Path, module: Module, final: Module, target: str, emission: Emission,

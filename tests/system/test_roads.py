@@ -36,6 +36,19 @@ def test_trained_networks_become_proved_verilog(name: str, tmp_path: Path) -> No
 
 
 @needs_data
+def test_the_small_autoencoder_is_marked_as_fitted_to_data(tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    passes = "clean,snap-thresholds{evidence=reachable},fit-thresholds,lower-to-gates,sweep-dead"
+    arguments = ["compile", str(DATA / "btf" / "auto16.sol"), "-o", str(out), "--prove", "--passes", passes]
+    assert run([*arguments, "--calibration", str(DATA / "btf" / "auto16.dat")]) == 0
+    certificate = json.loads((out / "certificate.json").read_text())
+    fitted = [p for p in certificate["passes"] if not p["exact"]]
+    assert [(p["name"], p["evidence"]["level"]) for p in fitted] == [("fit-thresholds", "measured")]
+    assert ["as approximated by fit-thresholds" in c["claim"] for c in certificate["claims"]] == [True]
+    assert run([*arguments, "--calibration", str(DATA / "btf" / "auto16.dat"), "--require", "proved"]) == 3
+
+
+@needs_data
 @pytest.mark.parametrize("name", EPFL)
 def test_epfl_circuits_become_proved_verilog(name: str, tmp_path: Path) -> None:
     out = tmp_path / name
