@@ -218,7 +218,7 @@ def _call_type(func: Func, port: Port) -> str:
 
 def _cycles(module: Module) -> Iterator[Diagnostic]:
     """Find funcs that call themselves, over any number of calls."""
-    callees = {f.name: sorted({n.attributes.get("func", "") for n in f.body.nodes if n.op == "call"})
+    callees = {f.name: sorted({str(n.attributes.get("func", "")) for n in f.body.nodes if n.op == "call"})
                if isinstance(f.body, Graph) else [] for f in module.funcs.values()}
     finished: set[str] = set()
     for start in callees:
