@@ -266,9 +266,9 @@ def _terms_of_one(app: Application, subs: Subscripts, a: Raw, b: Raw, where: Raw
     axes = tuple(range(len(subs.result), len(subs.all)))
     if app.result.is_exact:
         wide = app.result.width > 62 or sum(t.width for t in app.types[:2]) > 62
-        a, b = (x.astype(object) if wide else x for x in (a, b))
-        if semiring in ("min_plus", "max_plus"):
-            a, b = aligned(app.types[:2], (a, b))
+        if semiring in ("min_plus", "max_plus"):  # below as vectors of one sample: numpy makes bare integers of scalars
+            a, b = (x[0] for x in aligned(app.types[:2], (np.asarray(a)[None], np.asarray(b)[None])))
+        a, b = (np.asarray(x, dtype=object if wide else np.int64) for x in (a, b))
     a, b = spread(a, subs.a, subs), spread(b, subs.b, subs)
     terms = a & b if semiring == "or_and" else a * b if semiring == "plus_times" else a + b
     terms = np.broadcast_to(terms, tuple(subs.sizes[c] for c in subs.all))
