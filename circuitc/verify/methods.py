@@ -19,7 +19,9 @@ from .sweep import SOLVER, SOLVER_NAMES, sweep
 
 METHODS = ("auto", "sat", "abc", "exhaustive", "random")
 MAX_EXHAUSTIVE_BITS = 20
-PATTERNS_AT_ONCE = 1 << 14
+PATTERNS_AT_ONCE = 1 << 16
+FEW_BITS = 10               # up to here SAT answers at once, and calls it proved
+LITTLE_WORK = 1 << 34       # nodes times patterns that take a second or two, where SAT might take a minute
 SAT_SHARE = 0.6  # of the time that is left, in `auto`
 
 
@@ -49,12 +51,15 @@ def solve(question: Question, method: str, deadline: float, seed: int) -> Found:
 
 
 def _by_all(question: Question, deadline: float, seed: int) -> Found:
-    """Try SAT, then all patterns where inputs are few, else ABC."""
+    """Try all patterns where that is little work (a choice by size: the same on every machine), then SAT, then ABC."""
+    bits = len(question.network.inputs)
+    if FEW_BITS < bits <= MAX_EXHAUSTIVE_BITS and question.network.nodes << bits <= LITTLE_WORK:
+        return by_exhaustion(question, deadline)
     now = time.monotonic()
     found = by_sat(question, now + SAT_SHARE * (deadline - now), seed)
     if found.evidence is not None or found.pattern is not None:
         return found
-    if len(question.network.inputs) <= MAX_EXHAUSTIVE_BITS:
+    if bits <= MAX_EXHAUSTIVE_BITS:
         return by_exhaustion(question, deadline)
     return by_abc(question, deadline, seed) if find_tool("yosys-abc") else found
 
