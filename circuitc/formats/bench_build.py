@@ -10,14 +10,14 @@ from circuitc.diagnostics import Source, Span, nearest
 from circuitc.ir import ONCE, STREAM, Func, Kind, Module, Netlist, module_of
 from circuitc.ir.netlist import MAX_LUT_INPUTS
 
-from .bench_parse import CONSTANTS, RESETS, BenchFile, Definition
+from .bench_parse import CONSTANTS, RESETS, BenchFile, Definition, split
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
 
 
 def build_module(file: BenchFile, name: str) -> Module:
     """Make the module of a parsed file. A DFF starts with any value (as ABC reads it), DFF0 and DFF1 say which."""
-    latches = file.latches
+    latches = [file[k] for k in file.latches]
     literals, rows = _literals(file)
     following = [_operand(file, literals, d.operands[0], d) for d in latches]
     for d in latches:
@@ -38,14 +38,16 @@ class GateRows:
     def __init__(self, inputs: int) -> None:
         self.first = 1 + inputs
         self._kinds: list[int] = []
-        self._fanins: list[tuple[int, ...]] = []
+        self._fanins: list[int] = []
+        self._arities: list[int] = []
         self._tables: dict[int, int] = {}
 
-    def add(self, kind: Kind, fanins: tuple[int, ...], table: int = 0) -> int:
+    def add(self, kind: Kind, fanins: Sequence[int], table: int = 0) -> int:
         """Add a gate and give its literal."""
         node = self.first + len(self._kinds)
         self._kinds.append(kind)
-        self._fanins.append(fanins)
+        self._fanins += fanins
+        self._arities.append(len(fanins))
         if kind == Kind.LUT:
             self._tables[node] = table - (1 << 64) if table >> 63 else table
         return node << 1
@@ -57,8 +59,8 @@ class GateRows:
         kind[0] = Kind.FALSE
         kind[self.first:] = self._kinds
         offset = np.zeros(nodes + 1, np.int32)
-        offset[self.first + 1:] = np.cumsum(np.fromiter(map(len, self._fanins), np.int32, len(self._fanins)))
-        fanin = np.fromiter((f for row in self._fanins for f in row), np.int32, int(offset[-1]))
+        offset[self.first + 1:] = np.cumsum(self._arities)
+        fanin = np.array(self._fanins, np.int32)
         data = np.zeros(nodes if self._tables else 0, np.int64)
         for node, table in self._tables.items():
             data[node] = table
@@ -66,38 +68,37 @@ class GateRows:
 
 
 def _literals(file: BenchFile) -> tuple[dict[str, int], GateRows]:
-    """Give each signal its literal: inputs, latches, then gates after their operands. About 2 us a gate."""
-    sources = [*file.inputs, *(d.name for d in file.latches)]
+    """Give each signal its literal: inputs, latches, then gates after their operands. About 4 us a gate."""
+    sources = [*file.inputs, *(file.names[k] for k in file.latches)]
     literals = {name: node << 1 for node, name in enumerate(sources, 1)}
     rows = GateRows(len(sources))
-    for definition in _in_order(file, sources):
-        name, operation, operands, table, _ = definition
+    for number in _in_order(file, sources):
+        d = file[number]
         try:
-            fanins = [literals[operand] for operand in operands]
+            fanins = [literals[operand] for operand in d.operands]
         except KeyError:
-            fanins = [_operand(file, literals, operand, definition) for operand in operands]
-        literals[name] = _OPERATIONS[operation](rows, fanins, table)
+            fanins = [_operand(file, literals, operand, d) for operand in d.operands]
+        literals[d.name] = _OPERATIONS[d.operation](rows, fanins, d.table)
     return literals, rows
 
 
-def _in_order(file: BenchFile, sources: Sequence[str]) -> list[Definition]:
+def _in_order(file: BenchFile, sources: Sequence[str]) -> list[int]:
     """Give the gates so that each comes after its operands; they stay as they are where that is so."""
-    gates = [d for d in file.definitions.values() if d.operation not in RESETS]
     known = set(sources)
-    for d in gates:
-        if not known.issuperset(d.operands):
+    for number in file.gates:
+        if not known.issuperset(split(file.operands[number])):
             break
-        known.add(d.name)
+        known.add(file.names[number])
     else:
-        return gates
-    number = {d.name: k for k, d in enumerate(gates)}
-    order, cycle = topological_order([[number.get(name, -1) for name in d.operands] for d in gates])
+        return file.gates
+    place = {file.names[number]: k for k, number in enumerate(file.gates)}
+    order, cycle = topological_order([[place.get(name, -1) for name in split(file.operands[number])]
+                                      for number in file.gates])
     if cycle:
-        first = gates[cycle[0]]
-        loop = chain([gates[k].name for k in cycle])
-        raise file.fault(f"signal {first.name!r} depends on itself: {loop}", first.line, "a loop needs a DFF in it",
-                         first.name)
-    return [gates[k] for k in order]
+        names = [file.names[file.gates[k]] for k in cycle]
+        raise file.fault(f"signal {names[0]!r} depends on itself: {chain(names)}", file.driven(names[0]),
+                         "a loop needs a DFF in it", names[0])
+    return [file.gates[k] for k in order]
 
 
 def _operand(file: BenchFile, literals: dict[str, int], name: str, user: Definition) -> int:
@@ -145,7 +146,7 @@ def _names(file: BenchFile, literals: dict[str, int], first: int) -> dict[int, s
 def _tree(rows: GateRows, kind: Kind, operands: Sequence[int]) -> int:
     """Join operands two by two, neighbours first."""
     if len(operands) == 2:
-        return rows.add(kind, (operands[0], operands[1]))
+        return rows.add(kind, operands)
     level = list(operands)
     while len(level) > 1:
         joined = [rows.add(kind, (a, b)) for a, b in zip(level[::2], level[1::2], strict=False)]
@@ -159,7 +160,7 @@ def _lut(rows: GateRows, operands: Sequence[int], table: int) -> int:
     if table in (0, (1 << size) - 1):
         return table & 1
     if len(operands) <= MAX_LUT_INPUTS:
-        return rows.add(Kind.LUT, tuple(operands), table)
+        return rows.add(Kind.LUT, operands, table)
     low = _lut(rows, operands[:-1], table & ((1 << size // 2) - 1))
     high = _lut(rows, operands[:-1], table >> size // 2)
     x = operands[-1]

@@ -32,20 +32,35 @@ class Definition(NamedTuple):
 
     name: str
     operation: str
-    operands: tuple[str, ...]
+    operands: list[str]
     table: int
     line: int
 
 
 @dataclass(slots=True)
 class BenchFile:
-    """What a file says, in its order: ports with their lines, and definitions by name; `latches` are some of those."""
+    """What a file says, in its order: ports with their lines, and definitions, which have numbers from 0.
+
+    Definitions are kept as columns of plain texts: an object for each would cost twice the time, most of it in the
+    garbage collector.
+    """
 
     source: Source
-    inputs: dict[str, int] = field(default_factory=dict)
-    outputs: dict[str, int] = field(default_factory=dict)
-    definitions: dict[str, Definition] = field(default_factory=dict)
-    latches: list[Definition] = field(default_factory=list)
+    inputs: dict[str, int] = field(default_factory=dict)       # name -> line
+    outputs: dict[str, int] = field(default_factory=dict)      # name -> line
+    definitions: dict[str, int] = field(default_factory=dict)  # name -> number
+    gates: list[int] = field(default_factory=list)
+    latches: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
+    operands: list[str] = field(default_factory=list)          # as they stand in the file
+    tables: dict[int, int] = field(default_factory=dict)
+    lines: list[int] = field(default_factory=list)
+
+    def __getitem__(self, number: int) -> Definition:
+        """Give a definition by its number."""
+        return Definition(self.names[number], self.operations[number], split(self.operands[number]),
+                          self.tables.get(number, 0), self.lines[number])
 
     def fault(self, message: str, line: int, help: str = "", name: str = "") -> CircuitError:
         """Make the error that says one thing about a line, at a name in it where there is one."""
@@ -56,11 +71,16 @@ class BenchFile:
 
     def driven(self, name: str) -> int:
         """Give the line that drives a signal, 0 for none."""
-        return self.definitions[name].line if name in self.definitions else self.inputs.get(name, 0)
+        return self.lines[self.definitions[name]] if name in self.definitions else self.inputs.get(name, 0)
+
+
+def split(listed: str) -> list[str]:
+    """Give the names in a list of operands."""
+    return [part.strip() for part in listed.split(",")] if listed else []
 
 
 def parse_lines(source: Source) -> BenchFile:
-    """Read all lines; what signals mean is checked by who builds the netlist. About 4 us a line."""
+    """Read all lines; what signals mean is checked by who builds the netlist. About 3 us a line."""
     file = BenchFile(source)
     assert source.text is not None
     for number, line in enumerate(source.text.split("\n"), 1):
@@ -95,34 +115,36 @@ def _add_definition(file: BenchFile, text: str, line: int) -> None:
     if match is None:
         raise file.fault(f"{_shown(text)} is not a line of a bench file", line,
                          "lines are INPUT(a), OUTPUT(z), z = AND(a, b), z = LUT 0x8 (a, b), z = vdd or # comment")
-    name, word, digits, listed = match.groups()
+    name, word, digits, listed = match.groups("")
     operation = word.upper()
-    if (digits is not None) and operation != "LUT":
+    if digits and operation != "LUT":
         raise file.fault(f"{_shown(word)} has a truth table, only a LUT has one", line)
     if operation not in OPERATIONS:
         raise file.fault(f"{_shown(word)} is not an operation", line, nearest(operation, OPERATIONS))
     if name in file.definitions or name in file.inputs:
         raise _driven_twice(file, name, line)
-    operands = tuple([part.strip() for part in listed.split(",")]) if listed else ()
+    count = listed.count(",") + 1 if listed else 0
     fewest, most = OPERATIONS[operation]
-    if not fewest <= len(operands) <= most:
+    if not fewest <= count <= most:
         wanted = str(fewest) if fewest == most else f"{fewest} or more" if most == 1 << 30 else f"{fewest} to {most}"
-        raise file.fault(f"{operation} takes {wanted} operands, got {len(operands)}", line, name=name)
-    table = _table(file, digits, operands, line) if digits is not None or operation == "LUT" else 0
-    definition = file.definitions[name] = Definition(name, operation, operands, table, line)
-    if operation in RESETS:
-        file.latches.append(definition)
+        raise file.fault(f"{operation} takes {wanted} operands, got {count}", line, name=name)
+    number = file.definitions[name] = len(file.names)
+    if operation == "LUT":
+        file.tables[number] = _table(file, digits, count, line)
+    file.names.append(name)
+    file.operations.append(operation)
+    file.operands.append(listed)
+    file.lines.append(line)
+    (file.latches if operation in RESETS else file.gates).append(number)
 
 
-def _table(file: BenchFile, digits: str | None, operands: tuple[str, ...], line: int) -> int:
-    if digits is None:
+def _table(file: BenchFile, digits: str, operands: int, line: int) -> int:
+    if not digits:
         raise file.fault("a LUT needs its truth table, such as 0x8", line)
-    if len(digits) > 2 + max(1, (1 << len(operands)) // 4):
-        raise file.fault(f"a LUT of {len(operands)} operands has a table of at most {1 << len(operands)} bits", line)
-    table = int(digits, 16)
-    if table >> (1 << len(operands)):
-        raise file.fault(f"a LUT of {len(operands)} operands has a table of at most {1 << len(operands)} bits", line)
-    return table
+    bits = 1 << operands
+    if len(digits) > 2 + max(1, bits // 4) or int(digits, 16) >> bits:
+        raise file.fault(f"a LUT of {operands} operands has a table of at most {bits} bits", line)
+    return int(digits, 16)
 
 
 def _shown(text: str) -> str:
