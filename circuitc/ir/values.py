@@ -67,9 +67,10 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, t.shape)])}], got {list(real.shape)}")
     if t.is_float:
         return real.astype(t.dtype)
-    plain = e.scale == 1.0 and e.zero_point == 0 and t.fraction == 0
-    if plain and real.dtype.kind in "biu":
-        raw: Any = real.astype(object if t.dtype == object or real.dtype == np.uint64 else np.int64)
+    plain = e.scale == 1.0 and e.zero_point == 0 and t.fraction >= 0
+    if plain and _is_whole(real):
+        wide = t.fraction > 0 or t.dtype == object or real.dtype in (np.uint64, object)
+        raw: Any = real.astype(object if wide else np.int64) * (1 << t.fraction)
     else:
         numbers = real.astype(np.float64)
         if not np.all(np.isfinite(numbers)):
@@ -84,6 +85,11 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         raise error(f"input {port.name}{list(place)} is {real[place]}, which {t.scalar} does not hold",
                     help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
     return np.asarray(raw).astype(t.dtype)
+
+
+def _is_whole(real: NDArray[Any]) -> bool:
+    """Tell whether an array holds integers; such numbers never pass through a float."""
+    return real.dtype.kind in "biu" or (real.dtype.kind == "O" and all(isinstance(v, int) for v in real.flat))
 
 
 def decode(port: Port, raw: Raw) -> NDArray[Any]:
