@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
     except (KeyError, TypeError, AttributeError) as e:
         raise error(f"the port map does not belong to @{func.name}: it says nothing of {e}",
                     help="take program and ports.json from the same build") from None
+    if not re.fullmatch(r"\w+", str(name)):  # it becomes the name of a file
+        raise error(f"the port map names the module {name!r}, which is no identifier")
     return Design(module, Options(), {func.name: face}, ())
 
 

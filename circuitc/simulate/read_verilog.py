@@ -41,7 +41,7 @@ def read_verilog(source: Path | str, top: str = "", *, clock: str = "", register
     arrays = re.search(r"\breg\b[^;=]*\][^;=\[\]]*;|\breg\b[^;=\[\]]*(\[[^\]]*\])?\s*[\w$]+\s*\[", text)
     script = [f"read_verilog{' -sv' if system else ''} source",
               f"hierarchy -check {f'-top {top}' if top else '-auto-top'}",
-              *_TO_LOGIC, *(["memory"] if arrays else []), *_TO_GATES]
+              *(_WITH_ARRAYS if arrays else _TO_LOGIC), *_TO_GATES]
     return _read(text.encode(), script, Source(name, text), clock, registers, seconds, memory_bytes)
 
 
@@ -53,9 +53,10 @@ def read_aiger_independently(content: bytes, *, seconds: float = 120, memory_byt
 
 
 # `-noopt` and the absence of `opt` keep Yosys from using undefined bits as don't-cares; `setundef` makes inputs of
-# them, once for what was written and once for what techmap left. `memory` costs 1.6 s for 30,000 assigns, so it runs
-# only where the text has an array.
+# them, once for what was written and once for what techmap left. Arrays need `memory`, which costs 1.6 s for 30,000
+# assigns, and constants folded before it (`proc` does so with -keepdc).
 _TO_LOGIC = ("proc -noopt -norom", "flatten", "setundef -undriven -anyseq")
+_WITH_ARRAYS = ("proc -norom", "flatten", "setundef -undriven -anyseq", "memory")
 _TO_GATES = ("async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq", "aigmap",
              "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
