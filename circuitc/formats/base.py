@@ -21,7 +21,8 @@ class Format:
 
     `sniff` looks at the first 4096 bytes. `read` gives a module or raises a CircuitError (one clear line, whatever the
     bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
-    suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the format cannot.
+    suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the
+    format cannot.
     """
 
     name: str
