@@ -1,5 +1,6 @@
 """The LLVM target: native functions in this process, and object files with a C header."""
 
-from .native import NativeFunction, NativeStepper, compile_native
+from .backend import LLVM
+from .native import NativeFunction, NativeStepper, compile_native, load_library
 
-__all__ = ["NativeFunction", "NativeStepper", "compile_native"]
+__all__ = ["LLVM", "NativeFunction", "NativeStepper", "compile_native", "load_library"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import error, nearest
+from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Func, Module, Netlist, Port
 
 from . import target as targets
@@ -51,6 +52,24 @@ class Code:
         return ctypes.CFUNCTYPE(ctypes.c_int32, *(_C[a] for a in arguments))(address)
 
 
+class Library:
+    """Machine code in a shared library on disk."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._library = ctypes.CDLL(str(path.resolve()))
+        except OSError as e:
+            raise error(f"{path}: {e}") from None
+
+    def function(self, name: str, arguments: str) -> Any:
+        """Give a function by name; its arguments are `p` pointers and `l` 64-bit integers."""
+        found = getattr(self._library, name, None)
+        if found is None:
+            raise error(f"the library has no function {name}", help="take library and ports.json from the same build")
+        found.restype, found.argtypes = ctypes.c_int32, [_C[a] for a in arguments]
+        return found
+
+
 class NativeFunction:
     """The entry func of a module as native code.
 
@@ -59,16 +78,16 @@ class NativeFunction:
     netlist on 64 samples a word. `f.stepper(batch)` keeps registers from step to step.
     """
 
-    def __init__(self, unit: Unit, code: Code) -> None:
-        self.module: Module = unit.program
-        self.func: Func = unit.program.entry
-        self.figures: dict[str, Any] = dict(unit.figures)
-        self._sites = tuple(unit.sites)
+    def __init__(self, module: Module, prefix: str, code: Code | Library, sites: Sequence[str], scratch: int,
+                 figures: Mapping[str, Any]) -> None:
+        self.module: Module = module
+        self.func: Func = module.entry
+        self.figures: dict[str, Any] = dict(figures)
+        self._sites = tuple(sites)
         self._code = code
-        self._functions = {name: code.function(f"{unit.prefix}_{name}", kinds)
-                           for name, kinds in _ARGUMENTS.items()
+        self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
                            if name != "packed" or isinstance(self.func.body, Netlist)}
-        self._scratch_bytes = unit.scratch[self.func.name]
+        self._scratch_bytes = scratch
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
@@ -244,11 +263,22 @@ def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, sh
 
     `cpu` is the host by default. `shape` says how netlists become code: `straight`, `table`, or by size (`auto`).
     """
-    from circuitc.diagnostics import CircuitError
     problems = [d for func in reachable(module) for d in refusals(func)]
     if problems:
         raise CircuitError(problems)
     processor = targets.host() if cpu is None else targets.named(cpu)
     unit = Unit(module, processor, "circuit", by_address=True, shape=shape)
     write_program(unit)
-    return NativeFunction(unit, Code(unit, level=level))
+    return native_of(unit, level=level)
+
+
+def native_of(unit: Unit, *, level: int = 2) -> NativeFunction:
+    """Make code for this process of what was written."""
+    entry = unit.program.entry.name
+    return NativeFunction(unit.program, unit.prefix, Code(unit, level=level), unit.sites, unit.scratch[entry],
+                          unit.figures)
+
+
+def load_library(path: Path, module: Module, ports: Mapping[str, Any]) -> NativeFunction:
+    """Open a shared library that the backend emitted for a module, with its port map (`ports.json`), to run it here."""
+    return NativeFunction(module, ports["prefix"], Library(path), ports["statuses"], ports["scratch_bytes"], {})

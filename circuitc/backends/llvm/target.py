@@ -8,12 +8,22 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from circuitc.diagnostics import error
+from circuitc.diagnostics import error, nearest
 
-_WORDS_512 = ("x86-64-v4", "skylake-avx512", "cascadelake", "cooperlake", "cannonlake", "icelake", "tigerlake",
-              "rocketlake", "sapphirerapids", "emeraldrapids", "graniterapids", "znver4", "znver5")
-_WORDS_256 = ("x86-64-v3", "haswell", "broadwell", "skylake", "alderlake", "raptorlake", "znver1", "znver2", "znver3",
-              "core-avx2")
+# Processors by the width of their vectors. LLVM ends the process on a name that it does not know, so these are all.
+PROCESSORS = {
+    "x86_64": {
+        128: "x86-64 x86-64-v2 nehalem westmere sandybridge ivybridge",
+        256: "x86-64-v3 haswell broadwell skylake alderlake raptorlake meteorlake znver1 znver2 znver3",
+        512: "x86-64-v4 skylake-avx512 cascadelake cooperlake icelake-client icelake-server tigerlake rocketlake "
+             "sapphirerapids emeraldrapids graniterapids znver4 znver5",
+    },
+    "aarch64": {
+        128: "generic cortex-a53 cortex-a57 cortex-a72 cortex-a76 neoverse-n1 neoverse-n2 neoverse-v1 neoverse-v2 "
+             "apple-m1 apple-m2 apple-m3",
+    },
+}
+BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +69,20 @@ def named(cpu: str) -> Target:
     if cpu == "native":
         return host()
     triple = llvm.get_default_triple()
-    if cpu == "baseline":
-        cpu = "x86-64-v2" if triple.startswith("x86_64") else "generic"
-    if not cpu.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise error(f"cpu={cpu} is not the name of a processor",
-                    help="use baseline, native, or a name such as x86-64-v3")
-    bits = 512 if cpu.startswith(_WORDS_512) else 256 if cpu.startswith(_WORDS_256) else 128
-    return Target(triple, cpu, "", bits, bits == 512)
+    family = _family(triple)
+    cpu = BASELINE[family] if cpu == "baseline" else cpu
+    width = {name: bits for bits, names in PROCESSORS[family].items() for name in names.split()}
+    if cpu not in width:
+        raise error(f"cpu={cpu} is not the name of a {family} processor that is known here",
+                    help=nearest(cpu, ["baseline", "native", *width]))
+    return Target(triple, cpu, "", width[cpu], width[cpu] == 512)
+
+
+def _family(triple: str) -> str:
+    family = {"amd64": "x86_64", "arm64": "aarch64"}.get(triple.split("-")[0], triple.split("-")[0])
+    if family not in PROCESSORS:
+        raise error(f"there are no named processors for {triple}", help="use cpu=native")
+    return family
 
 
 def machine(target: Target, *, level: int = 2, jit: bool = False) -> Any:

@@ -95,7 +95,7 @@ class Unit:
         """
         kind = ir.FunctionType(ir.VoidType(), list(arguments))
         if not self.by_address:
-            self.texts.append(text)
+            self.texts.append(text.replace("\ndefine void", "\ndefine hidden void"))
             return [ir.Function(self.module, kind, name) for name in names]
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine(self.target, level=level, jit=True))
         engine.finalize_object()
