@@ -11,7 +11,7 @@ from circuitc.ir import Type
 
 from .scope import Scope
 from .sums import compress
-from .tree import Tree, Word, as_signed, concat, conditional, fit, inverted, literal, repeat, shifted
+from .tree import Lines, Tree, Word, as_signed, concat, conditional, fit, inverted, literal, repeat, shifted
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +162,29 @@ def count(scope: Scope, hint: str, columns: Sequence[Sequence[Word]], width: int
     if bits > 2:
         scope.remark(f"{hint}: {bits} bits counted by full adders")
 
+    lines: list[str] = []
+    wires: list[str] = []
+    reads: list[Word] = []
+
+    def add(low: str, carry: str, *inputs: Word) -> tuple[Word, Word]:
+        sum_name, carry_name = scope.names.take(f"{hint}_s"), scope.names.take(f"{hint}_c")
+        lines.append(f"wire {sum_name} = {low};")
+        lines.append(f"wire {carry_name} = {carry};")
+        wires.extend((sum_name, carry_name))
+        reads.extend(inputs)
+        return Word(1, sum_name), Word(1, carry_name)
+
     def full(a: Word, b: Word, c: Word) -> tuple[Word, Word]:
-        p, q, r = a.tree(), b.tree(), c.tree()
-        return (scope.wire(f"{hint}_s", 1, ast.Xor(ast.Xor(p, q), r)),
-                scope.wire(f"{hint}_c", 1, ast.Or(ast.And(p, q), ast.And(r, ast.Or(p, q)))))
+        p, q, r = a.text(), b.text(), c.text()
+        return add(f"{p} ^ {q} ^ {r}", f"({p} & {q}) | ({r} & ({p} | {q}))", a, b, c)
 
     def half(a: Word, b: Word) -> tuple[Word, Word]:
-        p, q = a.tree(), b.tree()
-        return scope.wire(f"{hint}_s", 1, ast.Xor(p, q)), scope.wire(f"{hint}_c", 1, ast.And(p, q))
+        p, q = a.text(), b.text()
+        return add(f"{p} ^ {q}", f"{p} & {q}", a, b)
 
     found = compress(columns, full, half)[:min(width, highest.bit_length())]
+    if lines:
+        scope.add(Lines(tuple(lines), tuple(wires), tuple(reads)))
     trees = [literal(1, 0) if bit is None else bit.tree() for bit in reversed(found)]
     word = scope.wire(f"{hint}_count", len(found), concat(trees)) if len(found) > 1 else found[0] or Word(1)
     return Term(word, False, 0, highest)

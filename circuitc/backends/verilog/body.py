@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from pyverilog.vparser import ast
 
-from circuitc.ir import Constant, Graph, Node, Type, Value, flatten_bits
+from circuitc.ir import BIT, SPIN, Constant, Graph, Node, Type, Value, flatten_bits
 
 from .arithmetic import Operand, into
 from .interface import Interface, Signal
@@ -79,8 +79,18 @@ class Body:
                 return replace(self.words[node.operands[0]], signed=False)  # a vector of bits is the word already
             case "table":
                 return self._wire(node, self._table(node), target)
+            case "shift" | "convert" if target is None and self._keeps_bits(node):
+                return self.words[node.operands[0]]
             case _:
                 return self._wire(node, ROWS[node.op](self.scope, node, self._operands(node)), target)
+
+    def _keeps_bits(self, node: Node) -> bool:
+        """Tell whether a change of type leaves every bit where it is."""
+        source = self.graph.nodes[node.operands[0]].type
+        by = node.attributes.get("by", 0)
+        same_bit = {source, node.type} == {BIT, SPIN}
+        return same_bit or (source.kind, source.width, source.signed, source.fraction - by) == (
+            node.type.kind, node.type.width, node.type.signed, node.type.fraction)
 
     def _operands(self, node: Node) -> list[Operand]:
         return [Operand(self.words[v], self.graph.nodes[v].type) for v in node.operands]

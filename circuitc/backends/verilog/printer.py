@@ -12,7 +12,7 @@ from typing import Any
 
 from pyverilog.vparser import ast
 
-from .tree import Tree
+from .tree import Lines, Tree
 
 WRAP = 110  # columns after which a long list goes on in the next line
 _UNARY = {ast.Uminus: "-", ast.Unot: "~", ast.Ulnot: "!", ast.Uand: "&", ast.Uor: "|", ast.Uxor: "^"}
@@ -166,5 +166,5 @@ def _case(tree: Tree) -> Iterator[str]:
 _LINES: dict[type, Callable[[Any], Iterator[str]]] = {
     ast.Decl: _decl, ast.Assign: _assign, ast.Always: _always, ast.Block: _block, ast.IfStatement: _if,
     ast.NonblockingSubstitution: _nonblocking, ast.BlockingSubstitution: _blocking, ast.InstanceList: _instances,
-    ast.Function: _function, ast.CaseStatement: _case,
+    ast.Function: _function, ast.CaseStatement: _case, Lines: lambda t: iter(t.lines),
 }

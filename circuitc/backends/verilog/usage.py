@@ -8,7 +8,7 @@ from pyverilog.vparser import ast
 
 from .design import Item
 from .scope import Scope
-from .tree import Tree, Word, concat, declared_wire, literal
+from .tree import Lines, Tree, Word, concat, declared_wire, literal
 
 
 def sink_unread_bits(scope: Scope, readable: Sequence[Word]) -> None:
@@ -30,7 +30,9 @@ def sink_unread_bits(scope: Scope, readable: Sequence[Word]) -> None:
 
 def _wires(scope: Scope) -> Iterator[Word]:
     for item in scope.items:
-        if isinstance(item.tree, ast.Decl):
+        if isinstance(item.tree, Lines):
+            yield from (Word(1, name) for name in item.tree.wires)
+        elif isinstance(item.tree, ast.Decl):
             wire = item.tree.list[0]
             width = int(wire.width.msb.value) + 1 if wire.width else 1
             yield Word(width, wire.name, signed=wire.signed)
@@ -40,6 +42,8 @@ def _readers(item: Item) -> Sequence[Tree]:
     """Give the parts of an item that can read."""
     if item.tree is None or isinstance(item.tree, ast.Function):
         return ()
+    if isinstance(item.tree, Lines):
+        return [word.tree() for word in item.tree.reads]
     if isinstance(item.tree, ast.InstanceList):
         return [p.argname for p in item.tree.instances[0].portlist if p.portname not in item.drives]
     return (item.tree,)
