@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,14 +80,12 @@ def all_inputs(func: Func) -> dict[str, Any]:
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write results as `.npz` by port name, whole or not at all."""
-    import io
-
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: np.asarray(a, dtype=np.int64) if np.asarray(a).dtype == object and _fits(a) else
-                        np.asarray(a, dtype=np.uint64) if np.asarray(a).dtype == object else np.asarray(a)
-                        for name, a in arrays.items()})
+    plain: dict[str, Any] = {name: _without_objects(np.asarray(a)) for name, a in arrays.items()}
+    np.savez(buffer, **plain)
     write_files({path: buffer.getvalue()})
 
 
-def _fits(array: Any) -> bool:
-    return bool(np.all(np.asarray(array) < 1 << 63))
+def _without_objects(array: Any) -> Any:
+    """Store unsigned 64-bit numbers, which the interpreter keeps as Python integers, as uint64."""
+    return array.astype(np.uint64) if array.dtype == object else array

@@ -69,7 +69,7 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         return real.astype(t.dtype)
     plain = e.scale == 1.0 and e.zero_point == 0 and t.fraction >= 0
     if plain and _is_whole(real):
-        wide = t.fraction > 0 or t.dtype == object or real.dtype in (np.uint64, object)
+        wide = t.fraction > 0 or t.dtype == object or real.dtype == np.uint64 or real.dtype.kind == "O"
         raw: Any = real.astype(object if wide else np.int64) * (1 << t.fraction)
     else:
         numbers = real.astype(np.float64)

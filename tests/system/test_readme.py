@@ -58,7 +58,8 @@ def test_every_format_and_target_stands_in_the_tables() -> None:
 
 
 def test_every_file_that_is_named_is_there() -> None:
-    for path in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"`((?:benchmarks|docs|examples)/[\w./]+)`", README):
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    for path in links + re.findall(r"`((?:benchmarks|docs|examples)/[\w./]+)`", README):
         assert (ROOT / path).exists(), path
     for command in ("make demo", "make test", "make lint"):
         assert command in README
