@@ -318,7 +318,9 @@ def test_to_aig_expands_and_shares() -> None:
 
 def test_wide_threshold_sums_pass_64_bits() -> None:
     rng = np.random.default_rng(1)
-    w = Constant(fixed(64, 0, (3, 5)), rng.integers(-2**62, 2**62, (3, 5)) * 2)
+    weights = rng.integers(-2**62, 2**62, (3, 5)) * 2
+    weights[2] = 2**61 + np.array([1, 3, 5, 7, 9])  # 64 bits hold the sum, but not that of the terms' types
+    w = Constant(fixed(64, 0, (3, 5)), weights)
     t = Constant(fixed(64, 0, (3,)), rng.integers(-2**62, 2**62, 3))
     func = func_of(lambda b, x: b.apply("threshold", x, b.constant(w), b.constant(t)), "spin[5]")
     x = {"x0": np.array([[2 * (p >> k & 1) - 1 for k in range(5)] for p in range(32)])}

@@ -111,11 +111,13 @@ class _Diagram:
         for low, high, literal in self._known[i]:
             if low <= limit < high:
                 return low, high, literal
+        self._budget -= 1
+        if self._budget < 0:
+            return 0, 0, None
         x, weight = self._terms[i]
         low1, high1, one = self.build(i + 1, limit - weight)
         low0, high0, zero = self.build(i + 1, limit)
-        self._budget -= 1
-        if one is None or zero is None or self._budget < 0:
+        if one is None or zero is None:
             return 0, 0, None
         literal = zero if one == zero else self._builder.or_(zero, self._builder.and_(x, one))
         low, high = max(low1 + weight, low0), min(high1 + weight, high0)

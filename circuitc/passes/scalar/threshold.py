@@ -123,7 +123,7 @@ def _bit(e: Emitter, row: Row[Value]) -> Value:
 
 def _counted(e: Emitter, row: Row[Value]) -> Value:
     """Compare the sum of weighted bits with the limit; in limbs where 64 bits are too few."""
-    if row.total.bit_length() <= MAX_WIDTH:
+    if sum((1 << weight.bit_length()) - 1 for _, weight in row.terms).bit_length() <= MAX_WIDTH:
         return e.apply("lt", e.whole(row.limit), _weighted(e, row.terms))
     above = e.number(BIT, 0)
     carry: list[Value] = []
