@@ -84,8 +84,11 @@ def _broken_tables(netlist: Netlist) -> list[str]:
             wrong.append("a truth table has bits beyond its rows")
     if len(netlist.weight) not in {0, len(netlist.fanin)}:
         wrong.append("the side table of weights has not one number a fan-in")
-    elif len(netlist.weight) and float(np.abs(netlist.weight.astype(np.float64)).sum()) >= 2.0**62:
-        wrong.append("the weights of threshold gates add up to more than 62 bits")
+    elif len(netlist.weight):
+        owner = np.repeat(np.arange(netlist.nodes), np.diff(netlist.offset))
+        total = np.bincount(owner, np.abs(netlist.weight.astype(np.float64)))
+        if total.max() >= 2.0**62:
+            wrong.append(f"node {int(np.argmax(total))}: the weights of a threshold gate add up to more than 62 bits")
     if any(not 0 < node < netlist.nodes for node in netlist.names):
         wrong.append("a name belongs to a node that is not there")
     return wrong

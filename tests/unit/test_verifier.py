@@ -206,7 +206,7 @@ BROKEN: dict[str, tuple[Callable[[], Module], list[str]]] = {
     "weights too short": (lambda: with_gates(weight=ints(0, 3, -1, dtype=np.int64)),
                           ["@gates: the side table of weights has not one number a fan-in"]),
     "weights too large": (lambda: with_gates(weight=ints(0, 0, 1 << 62, 1, dtype=np.int64)),
-                          ["@gates: the weights of threshold gates add up to more than 62 bits"]),
+                          ["@gates: node 4: the weights of a threshold gate add up to more than 62 bits"]),
     "a name of no node": (lambda: with_gates(names={5: "far"}), ["@gates: a name belongs to a node that is not there"]),
     "bits do not fit": (lambda: MODULE.with_func(replace(GATES, outputs=(Port("b", ufixed(2)),))),
                         ["@gates: the netlist has 1 outputs, the ports have 2 bits"]),
