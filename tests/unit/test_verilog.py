@@ -7,14 +7,17 @@ from itertools import product
 
 import numpy as np
 import pytest
+from pyverilog.ast_code_generator.codegen import ASTCodeGenerator
 from pyverilog.vparser.parser import VerilogParser
 
 from circuitc.backends.verilog import VERILOG, hex_words, self_checking_bench
 from circuitc.backends.verilog.backend import unit_lines
 from circuitc.backends.verilog.cover import lut_template
 from circuitc.backends.verilog.names import KEYWORDS, Names, sanitised
+from circuitc.backends.verilog.printer import item_lines
 from circuitc.backends.verilog.rows import REFUSALS, ROWS, STRUCTURAL
 from circuitc.backends.verilog.sums import compress
+from circuitc.backends.verilog.tree import Lines
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import (
     BIT,
@@ -290,18 +293,13 @@ def test_what_we_print_parses_back_to_our_trees(parser):
     design = VERILOG.build(module_of(func), {"vectors": "0"})
     (unit,) = design.units
     module = parser.parse("\n".join(unit_lines(unit))).description.definitions[0]
-    ours = [item.tree for item in unit.body if item.tree is not None]
-    theirs = list(module.items)
-    assert len(ours) == len(theirs)
-    for mine, read in zip(ours, theirs, strict=True):
-        assert _text(mine) == _text(read)
+    printed = [line for item in unit.body if item.tree is not None for line in item_lines(item.tree)]
+    again = [line for item in module.items for line in item_lines(item)]
+    assert again == printed
     assert [p.first.name for p in module.portlist.ports] == [p.id for p in unit.pins]
-
-
-def _text(tree):
-    """Print a tree with pyverilog's own generator."""
-    from pyverilog.ast_code_generator.codegen import ASTCodeGenerator
-    return ASTCodeGenerator().visit(tree)
+    for item in unit.body:
+        if item.tree is not None and not isinstance(item.tree, Lines):
+            ASTCodeGenerator().visit(item.tree)  # pyverilog's own tools take the trees too
 
 
 @pytest.mark.parametrize("kind", list(product(("stream", "iterate", "until"), ("sync", "async"))))
