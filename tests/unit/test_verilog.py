@@ -200,6 +200,8 @@ def test_a_model_that_breaks_its_promise_on_random_numbers_has_no_bench():
     emission = VERILOG.emit(design)
     assert list(emission.files) == ["main.v"]
     assert emission.figures["test_bench"].startswith("none: ")
+    assert emission.figures["trusted_to_fit"] == 1
+    assert b"trusted to fit" in emission.files["main.v"]
     files = self_checking_bench(module_of(func), design, {"x": np.array([0, 1, 2, 3])})
     assert files["main_tb_expected.hex"] == b"0\n1\n2\n3\n"
 

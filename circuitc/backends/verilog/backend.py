@@ -181,9 +181,9 @@ def _figures(module: Module, units: Sequence[Unit], top: Interface) -> dict[str,
     """Count what the report shows."""
     gates = sum(u.body.netlist.gates for u in units if isinstance(u.body, Gates))
     items = sum(len(u.body) for u in units if not isinstance(u.body, Gates))
-    ops = sum(1 for f in needed(module) if isinstance(f.body, Graph)
-              for v in f.body.live if f.body.nodes[v].op in OPS)
-    return {"modules": len(units), "gates": gates, "ops": ops, "items": items, "latency": latency(top)}
+    nodes = [f.body.nodes[v] for f in needed(module) if isinstance(f.body, Graph) for v in f.body.live]
+    return {"modules": len(units), "gates": gates, "ops": sum(n.op in OPS for n in nodes), "items": items,
+            "trusted_to_fit": sum(n.attributes.get("overflow") == "never" for n in nodes), "latency": latency(top)}
 
 
 def _with_bench(design: Design) -> Design:

@@ -97,7 +97,8 @@ class Body:
 
     def _wire(self, node: Node, tree: Tree, target: Signal | None) -> Word:
         """Drive a wire of the value's name (or an output port) with an expression."""
-        comment = f"{node.type}" + (f"  from {node.origin}" if node.origin else "")
+        trusted = ", trusted to fit" if node.attributes.get("overflow") == "never" else ""
+        comment = f"{node.type}{trusted}" + (f"  from {node.origin}" if node.origin else "")
         if target is not None:
             self.scope.add(assign(ast.Identifier(target.id), tree), comment)
         known = constant_word(tree, node.type)
