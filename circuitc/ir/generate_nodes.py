@@ -164,7 +164,7 @@ class Growth:
         if op in self.ops and source.shape == t.shape:
             try:
                 return self.apply(op, (value,), {"overflow": "wrap"} if op == "requantize" and t.is_exact else {}, t)
-            except CircuitError:
+            except (CircuitError, _NothingFits):
                 return self.like(t)
         return self.like(t)
 

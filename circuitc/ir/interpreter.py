@@ -71,6 +71,8 @@ def _checked_inputs(func: Func, inputs: Mapping[str, Raw]) -> Values:
     batches = {len(v) for v in checked.values()}
     if len(batches) > 1:
         raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
+    if batches == {0}:
+        raise error(f"inputs of @{func.name} have no samples", help="the first axis is the batch")
     return checked
 
 
