@@ -286,7 +286,7 @@ def machine(kind: str, count: int, step_in: bool, step_out: bool, free: bool) ->
 
 
 MACHINES = [("stream", 1, True, so, free) for so in (False, True) for free in (False, True)] + [
-    (kind, count, si, so, count == 5) for kind in ("iterate", "until") for count in (1, 2, 5, 8)
+    (kind, count, si, so, count == 5) for kind in ("iterate", "until") for count in (1, 2, 5)
     for si in (False, True) for so in (False, True)]
 
 

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import error
-from circuitc.ir import Type, flatten_bits, unflatten_bits
+from circuitc.ir import flatten_bits, unflatten_bits
 
 from .design import Design
 from .interface import Interface, Signal, flat
@@ -277,9 +277,4 @@ def _module(name: str, body: Sequence[str]) -> str:
     """Put a bench together; the lint rules that are off are about widths of indices into the stimulus memory."""
     text = [f"  {line}" if line else "" for line in body]
     return "\n".join([f"/* verilator lint_off DECLFILENAME */\n/* verilator lint_off WIDTH */\n"
-                      f"/* verilator lint_off MULTIDRIVEN */\nmodule {name};", *text, "endmodule", ""])
-
-
-def types_of(signals: Sequence[Signal]) -> tuple[Type, ...]:
-    """Give the signals' types."""
-    return tuple(s.type for s in signals)
+                      f"module {name};", *text, "endmodule", ""])

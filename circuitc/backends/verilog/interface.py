@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from circuitc.ir import BIT, PLAIN, Encoding, Func, Module, Port, Register, Type
+from circuitc.ir import BIT, PLAIN, Encoding, Func, Graph, Module, Port, Register, Type
 
 from .names import Names, sanitised
 from .options import HANDSHAKE, Options
@@ -135,7 +135,6 @@ def _signals(ports: Sequence[Port | Register], names: Names) -> tuple[Signal, ..
 
 def called(func: Func) -> tuple[str, ...]:
     """Name the funcs that a body calls, in order of first use."""
-    from circuitc.ir import Graph
     if not isinstance(func.body, Graph):
         return ()
     return tuple(dict.fromkeys(n.attributes["func"] for n in func.body.nodes if n.op == "call"))
@@ -158,8 +157,3 @@ def needed(module: Module) -> list[Func]:
 def flat(signals: Sequence[Signal]) -> int:
     """Give the number of bits of signals put side by side."""
     return sum(s.type.bits for s in signals)
-
-
-def by_name(signals: Sequence[Signal]) -> Mapping[str, Signal]:
-    """Give signals by their name in the program."""
-    return {s.name: s for s in signals}
