@@ -5,21 +5,24 @@
 | verilog | read back by Yosys, vectors through the netlist    | once: proved equal; clocked: each step proved, and    |
 |         | (clocked: whole calls through the handshake)       | the sequencing simulated                              |
 | aiger   | read back by Yosys, vectors                        | proved equal                                          |
-| llvm    | the same LLVM IR run in this process on vectors    | the same: native code is tested, never proved         |
+| llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from circuitc.backends.base import Emission
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
-from circuitc.ir import Module, Netlist, Port
+from circuitc.ir import Module, Netlist, Port, random_raw, run
+from circuitc.passes import sample_inputs
 from circuitc.verify import (
     Certificate,
     Claim,
@@ -31,6 +34,7 @@ from circuitc.verify import (
     verify_emitted,
     verify_emitted_aiger,
 )
+from circuitc.verify.certificate import digest
 
 MAX_YOSYS_GATES = 200_000  # Yosys takes about 0.2 ms and 10 KB a gate
 SEQUENCES = 16             # calls of a clocked design that simulation plays, back to back and with stalls
@@ -130,8 +134,8 @@ def _verilog(q: Question) -> Iterator[Claim]:
     if q.prove:
         verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds)
         yield q.claim("computes each step as program.ccir does", verdict, q.final)
-    verdict = simulate_emitted(q.model, text, q.emission.ports, vectors=SEQUENCES)
-    yield q.claim(f"answers whole calls through its handshake as {q.wanted} does", verdict, q.model)
+    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=SEQUENCES)
+    yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
 
 
 def _combinational(q: Question, text: str) -> Claim:
@@ -153,6 +157,31 @@ def _aiger(q: Question) -> Iterator[Claim]:
                   q.final)
 
 
+def _llvm(q: Question) -> Iterator[Claim]:
+    """Run the emitted shared library in this process on vectors, and compare with the interpreter."""
+    from circuitc.backends.llvm import load_library
+
+    name = next((n for n in q.emission.files if n.endswith(".so")), "")
+    if not name:
+        yield q.unchecked("there was no C compiler to link the object file with")
+        return
+    func, rng = q.final.entry, np.random.default_rng(0)
+    inputs = sample_inputs(func, q.vectors, rng)
+    state = {r.name: random_raw(r.type, q.vectors, rng) for r in func.registers if r.initial is None}
+    try:
+        wanted = run(q.final, inputs, state=state)
+    except CircuitError as e:
+        yield q.unchecked(f"the interpreter stops: {e.diagnostics[0].message}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(q.emission.files[name])
+        native = load_library(Path(folder) / name, q.final, q.emission.ports)
+        _compare(name, wanted, native.run(inputs, state=state), func.results)
+    verdict = Verdict("unknown", Evidence("simulated", q.vectors, "random vectors"), reader="this process",
+                      artefact=digest(q.emission.files[name]))
+    yield Claim(f"{name} answers calls as program.ccir does", name, verdict, len(q.final.facts.get("passes", ())))
+
+
 def _compare(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], ports: Sequence[Port]) -> None:
     for port in ports:
         a, b = np.asarray(wanted[port.name]), np.asarray(got[port.name])
@@ -166,4 +195,4 @@ def _compare(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], ports
 
 
 Check = Callable[[Question], Iterator[Claim]]
-_CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _aiger}
+_CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _aiger, "llvm": _llvm}

@@ -42,7 +42,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
 })
 
 BACKENDS: Mapping[str, str] = MappingProxyType({
-    "llvm": "circuitc.backends.llvm:LLVM",
+    "llvm": "circuitc.backends.llvm:BACKEND",
     "verilog": "circuitc.backends.verilog:VERILOG",
     "aiger": "circuitc.backends.aiger:AIGER",
 })

@@ -78,7 +78,7 @@ def _header(func: Func) -> Iterator[str]:
         yield f"a schedule of {func.schedule.count} steps is outside 1..{MAX_STEPS}"
     if func.schedule.kind == "once" and func.registers:
         yield "a func that runs once has no registers"
-    if func.schedule.kind == "stream" and all(p.rate != "step" for p in func.inputs):
+    if func.schedule.kind == "stream" and func.inputs and all(p.rate != "step" for p in func.inputs):
         yield "a stream needs an input that has a value each step"
     for r in func.registers:
         if r.initial is not None and r.initial.type != r.type:

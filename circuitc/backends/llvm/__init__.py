@@ -3,4 +3,6 @@
 from .backend import LLVM
 from .native import NativeFunction, NativeStepper, compile_native, load_library
 
-__all__ = ["LLVM", "NativeFunction", "NativeStepper", "compile_native", "load_library"]
+BACKEND = LLVM()
+
+__all__ = ["BACKEND", "LLVM", "NativeFunction", "NativeStepper", "compile_native", "load_library"]
