@@ -18,7 +18,7 @@ from .graph import Graph, Node
 from .op import Application, OpDef, Raw
 from .ops import OPS
 from .ops.reductions import Subscripts, spread, subscripts
-from .types import Type
+from .types import MAX_WIDTH, Type
 
 MAX_TERMS = 1 << 22  # a contraction with more terms than this gets the bound of its types
 
@@ -160,12 +160,16 @@ def _select(record: OpDef, application: Application, operands: Sequence[Interval
 
 def _requantize(record: OpDef, application: Application, operands: Sequence[Interval]) -> Interval | None:
     """Rounding never falls; what overflows ends at the type's ends, or anywhere where it wraps."""
-    clipped = Application(application.types, application.result, {**application.attributes, "overflow": "saturate"})
-    ends = _ends(record, clipped, operands)
+    t = application.result
+    clipped = {**application.attributes, "overflow": "saturate"}
+    ends = _ends(record, Application(application.types, t, clipped), operands)
     if application["overflow"] != "wrap":
         return ends
-    t = application.result
-    inside = np.all(ends.low > t.lowest) and np.all(ends.high < t.highest)  # at an end it may have been clipped
+    if t.width > MAX_WIDTH - 2:
+        inside = np.all(ends.low > t.lowest) and np.all(ends.high < t.highest)  # at an end it may have been clipped
+    else:
+        widest = Type("fixed", MAX_WIDTH, t.fraction, True, t.shape)
+        inside = _ends(record, Application(application.types, widest, clipped), operands).inside(t)
     return ends if inside else None
 
 
