@@ -33,10 +33,12 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "simplify": "circuitc.passes.simplify:Simplify",
     "ranges": "circuitc.passes.ranges:Ranges",
     "tabulate": "circuitc.passes.tabulate:Tabulate",
+    "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
     "scalarize": "circuitc.passes.scalarize:Scalarize",
     "lower-to-gates": "circuitc.passes.lower_to_gates:LowerToGates",
     "strash": "circuitc.passes.strash:Strash",
     "sweep-dead": "circuitc.passes.sweep_dead:SweepDead",
+    "to-aig": "circuitc.passes.to_aig:ToAig",
     "snap-thresholds": "circuitc.passes.snap_thresholds:SnapThresholds",
     "fit-thresholds": "circuitc.passes.fit_thresholds:FitThresholds",
 })

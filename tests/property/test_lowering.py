@@ -1,6 +1,7 @@
 """The lowering passes keep the meaning: op by op, on random programs, and on random netlists."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,10 +23,14 @@ from circuitc.ir import (
 from circuitc.ir.generate import random_func, random_module, random_netlist
 from circuitc.ir.netlist import Kind
 from circuitc.ir.netlist_analysis import broken_invariants
+from circuitc.passes import scalarize as scalarize_file
 from circuitc.passes.base import Context
+from circuitc.passes.gates import lowering, sums, words
+from circuitc.passes.gates.hashing import share_by_loop, share_by_rounds
 from circuitc.passes.gates.tables import FUNCTIONS
 from circuitc.passes.inline_calls import InlineCalls
 from circuitc.passes.lower_to_gates import LowerToGates
+from circuitc.passes.scalar import SCALAR_RULES
 from circuitc.passes.scalarize import Scalarize, is_scalar, scalarize
 from circuitc.passes.strash import strash
 from circuitc.passes.sweep_dead import sweep_dead
@@ -147,3 +152,48 @@ def test_a_wrong_hash_is_seen() -> None:
 
     caught = sum(not same_function(n, forgetful(n)) for n in map(drawn_netlist, range(0, 80, 4)))
     assert caught >= 10
+
+
+def caught(broken: Callable[[Module], Module], op: str) -> bool:
+    """Tell whether the checks above see a wrong pass on small programs of one op."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        module = module_of(random_func(rng, 4, exact_only=True, ops=[op, "convert"]))
+        try:
+            agree(module, broken(module), rng)
+        except AssertionError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("op", "like"), [("lt", "le"), ("min", "max"), ("sub", "add")])
+def test_a_wrong_gate_rule_is_seen(monkeypatch: pytest.MonkeyPatch, op: str, like: str) -> None:
+    table = lowering._FORM_RULES if op == "sub" else lowering._WORD_RULES
+    wrong = {"le": words.less_or_equal, "add": sums.add,
+             "max": lambda g, node: words.extreme(g, replace(node, op="max"))}[like]
+    assert not caught(lambda m: LowerToGates().apply(m, Context()), op)
+    monkeypatch.setitem(table, op, wrong)
+    assert caught(lambda m: LowerToGates().apply(m, Context()), op)
+
+
+@pytest.mark.parametrize(("op", "like"), [("argmax", "argmin"), ("reduce", "one"), ("pad", "turned")])
+def test_a_wrong_scalar_rule_is_seen(monkeypatch: pytest.MonkeyPatch, op: str, like: str) -> None:
+    rule = SCALAR_RULES[op]
+    wrong = {"argmin": lambda e, node, *x: rule(replace(e, node=replace(node, op="argmin")), node, *x),
+             "one": lambda e, node, x: rule(e, replace(node, attributes={**node.attributes, "kind": "max"}), x),
+             "turned": lambda e, node, *x: rule(e, node, *x)[::-1]}[like]
+    monkeypatch.setattr(scalarize_file, "SCALAR_RULES", {**SCALAR_RULES, op: wrong})
+    assert caught(lambda m: Scalarize().apply(m, Context()), op)
+
+
+def test_both_ways_of_hashing_agree() -> None:
+    finished = 0
+    for seed in range(0, 400, 4):
+        netlist = drawn_netlist(seed)
+        pairs = netlist.fanin.reshape(-1, 2)
+        slow, fast = share_by_loop(1 + netlist.inputs, pairs), share_by_rounds(1 + netlist.inputs, pairs)
+        if fast is not None:
+            finished += 1
+            np.testing.assert_array_equal(fast[0], slow[0])
+            np.testing.assert_array_equal(fast[1], slow[1])
+    assert finished >= 30
