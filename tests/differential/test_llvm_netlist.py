@@ -103,6 +103,24 @@ def test_many_functions_of_a_few_steps() -> None:
     assert np.array_equal(f.packed(words), evaluate_words(netlist, words))
 
 
+def test_a_cover_has_the_same_outputs_and_fewer_steps() -> None:
+    """A chain of 20,000 gates over three inputs is one step each, and needs no deep recursion."""
+    from circuitc.backends.llvm.netlist_cover import cover
+    from circuitc.backends.llvm.netlist_program import program_of
+
+    rng = np.random.default_rng(0)
+    b = NetlistBuilder(3)
+    chain = b.input(0)
+    for k in range(20_000):
+        chain = b.lut((chain, b.input(1 + k % 2)), int(rng.choice([6, 9, 8, 14])))
+    netlist = b.finish([chain, chain ^ 1, 0, b.input(1)])
+    assert cover(program_of(netlist)).steps == 1
+    words = words_for(netlist, 3, rng)
+    for shape in SHAPES:
+        f = compile_native(around(netlist), shape=shape)
+        assert np.array_equal(f.packed(words), evaluate_words(netlist, words))
+
+
 @pytest.mark.parametrize("name", ["adder", "bar", "ctrl", "dec", "i2c", "int2float", "max", "multiplier", "router",
                                   "sin", "square", "voter"])
 def test_epfl_circuits(name: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class NativeFunction:
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
                            if name != "packed" or isinstance(self.func.body, Netlist)}
         self._scratch_bytes = scratch
+        self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
@@ -104,12 +106,12 @@ class NativeFunction:
         arrays = _checked(func, inputs)
         batch = len(arrays[0]) if arrays else 1
         steps = _steps(func, arrays)
-        initial = self._initial(batch, dict(state or {}))
+        initial = self.initial(batch, dict(state or {}))
         outputs = [np.empty((batch, steps, *p.type.shape) if is_stepped(func, p) else (batch, *p.type.shape),
                             compact_dtype(p.type)) for p in func.results]
         if batch:
-            scratch = self._scratch()
-            self._call("run", scratch, batch, steps, _pointers(arrays), _pointers(outputs), initial)
+            with self._scratch() as scratch:
+                self._call("run", scratch, batch, steps, _pointers(arrays), _pointers(outputs), initial)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.results, outputs, strict=True)}
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -126,15 +128,25 @@ class NativeFunction:
             raise error(f"@{self.func.name} takes words of shape [{body.inputs}, n], got {list(words.shape)}")
         out = np.empty((len(body.outputs), words.shape[1]), np.uint64)
         if out.size:
-            self._call("packed", self._scratch(), words.shape[1], words, out)
+            with self._scratch() as scratch:
+                self._call("packed", scratch, words.shape[1], words, out)
         return out
 
     def stepper(self, batch: int = 1, state: Mapping[str, Any] | None = None) -> NativeStepper:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
 
-    def _scratch(self) -> NDArray[np.uint8]:
-        return aligned_zeros(max(64, self._scratch_bytes))
+    @contextmanager
+    def _scratch(self) -> Generator[NDArray[np.uint8]]:
+        """Lend working memory for one call; threads that call at the same time get memory of their own."""
+        memory = self._pool.pop() if self._pool else aligned_zeros(max(64, self._scratch_bytes))
+        yield memory
+        self._pool.append(memory)
+
+    def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
+        """Take one step of each sample on compact arrays; register records are read and replaced."""
+        with self._scratch() as scratch:
+            self._call("step", scratch, records, len(records), _pointers(inputs), _pointers(outputs))
 
     def _call(self, name: str, *arguments: Any) -> None:
         status = self._functions[name](*(
@@ -142,7 +154,7 @@ class NativeFunction:
         if status:
             raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
 
-    def _initial(self, batch: int, state: dict[str, Any]) -> NDArray[np.uint8] | None:
+    def initial(self, batch: int, state: dict[str, Any]) -> NDArray[np.uint8] | None:
         """Lay out the registers of each sample, or None where all start as the program says."""
         func, layout = self.func, registers_of(self.func)
         for name in state:
@@ -173,9 +185,8 @@ class NativeStepper:
 
     def __init__(self, function: NativeFunction, batch: int, state: dict[str, Any]) -> None:
         self.function, self.batch = function, batch
-        records = function._initial(batch, state)  # pyright: ignore[reportPrivateUsage]
+        records = function.initial(batch, state)
         self._records = np.zeros((batch, 0), np.uint8) if records is None else records
-        self._scratch = function._scratch()  # pyright: ignore[reportPrivateUsage]
 
     def step(self, inputs: Mapping[str, Any]) -> dict[str, Raw]:
         """Take one step: every input port is given as [batch, *shape]."""
@@ -187,8 +198,7 @@ class NativeStepper:
                 raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
             arrays.append(to_compact(port.type, _in_range(port, raw)))
         outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
-        self.function._call("step", self._scratch, self._records, self.batch,  # pyright: ignore[reportPrivateUsage]
-                            _pointers(arrays), _pointers(outputs))
+        self.function.step(self._records, arrays, outputs)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
 
     @property

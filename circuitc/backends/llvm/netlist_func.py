@@ -8,6 +8,7 @@ from circuitc.ir import Func, Netlist
 
 from .kernel import Kernel, index
 from .memory import I64, POINTER
+from .netlist_cover import cover
 from .netlist_program import program_of
 from .netlist_steps import Block, Rows
 from .netlist_straight import straight
@@ -32,6 +33,8 @@ def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, i
     """Write the function that evaluates one block, and give the bytes of slots that it needs."""
     program = program_of(netlist)
     shape = unit.shape if unit.shape != "auto" else "straight" if program.steps <= STRAIGHT_STEPS else "table"
+    if program.steps <= STRAIGHT_STEPS:
+        program = cover(program)
     prefix = unit.name(f"{func.name}.net")
     unit.figures[f"{func.name}: code"] = f"{shape}, {program.steps} steps of at most three operands"
     kernel = unit.kernel(f"{func.name}.evaluate", list(EVALUATE))
