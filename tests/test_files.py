@@ -4,8 +4,8 @@
     // test: error                              the message, place and help stand in comments at the end of the file
 
 (`// test: pass NAME` in tests/files/passes is run by unit/test_passes_golden.py, which also asks what the pass says.)
-Values are Python literals. A step port takes a list of steps. Several `run` lines may follow each other. `state` gives
-registers their initial values: `// test: run x=[1] state=%r=5 == ...`.
+Values are Python literals. A step port takes a list of steps. Several `run` lines may follow each other. A name with
+its sigil is a register's initial value: `// test: run x=[1] %latch=1 == ...`.
 """
 
 from __future__ import annotations
