@@ -167,6 +167,18 @@ def test_matrix_vector_products(element: str, storage: str) -> None:
     assert_agrees(linear(37, 70, element, storage, rng), rng, batch=9)
 
 
+@pytest.mark.parametrize("spec", ["ij,jk->ik", "ij,kj->ik", "ij,kj->"])
+@pytest.mark.parametrize("declared", ["bit", "ufx<6,2>", "i3"])
+def test_reachability_in_a_wider_type(spec: str, declared: str) -> None:
+    b = Builder()
+    t = parse_type("bit[4,4]")
+    x, y = b.input("x", t), b.input("y", t)
+    shape = (4, 4) if spec.endswith("ik") else ()
+    z = b.apply("contract", x, y, spec=spec, semiring="or_and", type=parse_type(declared).with_shape(shape), name="z")
+    func = Func("main", (Port("x", t), Port("y", t)), (Port("z", b.type(z)),), b.finish([z]))
+    assert_agrees(module_of(func), np.random.default_rng(0), batch=30)
+
+
 @pytest.mark.parametrize("overflow", ["saturate", "wrap", "never"])
 @pytest.mark.parametrize("rounding", ["nearest_even", "floor"])
 @pytest.mark.parametrize(("source", "target"), [

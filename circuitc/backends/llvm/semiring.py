@@ -101,7 +101,9 @@ def sums_of(body: Body, node: Node) -> Sums:
     types = tuple(body.type(v).scalar for v in node.operands[:2])
     init = body.type(node.operands[-1]).scalar if node.attributes["init"] else None
     result, semiring = node.type.scalar, node.attributes["semiring"]
-    if semiring in ("plus_times", "or_and") or result.is_float:  # exact modulo the result's width
+    if semiring == "or_and":
+        return Sums(semiring, types, result, init, 8, 0, False)
+    if semiring == "plus_times" or result.is_float:  # exact modulo the result's width
         return Sums(semiring, types, result, init, storage_bits(result), result.fraction, is_signed(result))
     fraction = max(t.fraction for t in (*types, *([init] if init else [])))
     (a, b), ends = types, [(t.lowest << (fraction - t.fraction), t.highest << (fraction - t.fraction))
