@@ -20,8 +20,8 @@ from .sweep import SOLVER, SOLVER_NAMES, sweep
 METHODS = ("auto", "sat", "abc", "exhaustive", "random")
 MAX_EXHAUSTIVE_BITS = 20
 PATTERNS_AT_ONCE = 1 << 16
-FEW_BITS = 10               # up to here SAT answers at once, and calls it proved
 LITTLE_WORK = 1 << 34       # nodes times patterns that take a second or two, where SAT might take a minute
+SHORT_PATIENCE = 10_000     # conflicts, about a second, before all patterns are tried
 SAT_SHARE = 0.6  # of the time that is left, in `auto`
 
 
@@ -51,10 +51,15 @@ def solve(question: Question, method: str, deadline: float, seed: int) -> Found:
 
 
 def _by_all(question: Question, deadline: float, seed: int) -> Found:
-    """Try all patterns where that is little work (a choice by size: the same on every machine), then SAT, then ABC."""
+    """Try SAT, then all patterns where inputs are few, else ABC.
+
+    Where all patterns are little work, SAT gives up early. Both limits count work, so that the answer, and with it the
+    certificate, is the same on every machine.
+    """
     bits = len(question.network.inputs)
-    if FEW_BITS < bits <= MAX_EXHAUSTIVE_BITS and question.network.nodes << bits <= LITTLE_WORK:
-        return by_exhaustion(question, deadline)
+    if bits <= MAX_EXHAUSTIVE_BITS and question.network.nodes << bits <= LITTLE_WORK:
+        found = by_sat(question, deadline, seed, SHORT_PATIENCE)
+        return found if found.evidence or found.pattern is not None else by_exhaustion(question, deadline)
     now = time.monotonic()
     found = by_sat(question, now + SAT_SHARE * (deadline - now), seed)
     if found.evidence is not None or found.pattern is not None:
@@ -64,9 +69,9 @@ def _by_all(question: Question, deadline: float, seed: int) -> Found:
     return by_abc(question, deadline, seed) if find_tool("yosys-abc") else found
 
 
-def by_sat(question: Question, deadline: float, seed: int) -> Found:
+def by_sat(question: Question, deadline: float, seed: int, patience: int | None = None) -> Found:
     """Sweep with SAT."""
-    outcome = sweep(question.network, question.pairs, deadline, seed=seed)
+    outcome = sweep(question.network, question.pairs, deadline, seed=seed, patience=patience)
     solver = SOLVER_NAMES[SOLVER]
     evidence = Evidence("proved", method="sat", solver=solver) if outcome.proved else None
     return Found(evidence, outcome.pattern, "sat", solver)

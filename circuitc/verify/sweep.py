@@ -41,12 +41,16 @@ class Outcome:
 
 
 def sweep(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, *, seed: int = 0,
-          solver: str = SOLVER, inner_conflicts: int = INNER_CONFLICTS) -> Outcome:
-    """Decide for all pairs of literals whether they are equal for every input, until the clock reaches `deadline`."""
+          solver: str = SOLVER, inner_conflicts: int = INNER_CONFLICTS, patience: int | None = None) -> Outcome:
+    """Decide for all pairs of literals whether they are equal for every input, until the clock reaches `deadline`.
+
+    With `patience`, it gives up at the first pair that needs more conflicts than that: a limit that does not depend on
+    the machine.
+    """
     if all(a == b for a, b in pairs):
         return Outcome()
     core, kept, inputs = _cone(network, pairs)
-    run = _Sweep(core, deadline, np.random.default_rng(seed), solver, inner_conflicts)
+    run = _Sweep(core, deadline, np.random.default_rng(seed), solver, inner_conflicts, patience)
     try:
         outcome = run.decide(kept)
     finally:
@@ -83,8 +87,9 @@ def _cone(network: Network, pairs: Sequence[tuple[int, int]]) -> tuple[Network, 
 class _Sweep:
     """One run: `core` is the network as given, `merged` the one where equals are one, `image` maps between them."""
 
-    def __init__(self, core: Network, deadline: float, rng: np.random.Generator, solver: str, inner: int) -> None:
-        self.core, self.deadline, self.rng, self.inner = core, deadline, rng, inner
+    def __init__(self, core: Network, deadline: float, rng: np.random.Generator, solver: str, inner: int,
+                 patience: int | None) -> None:
+        self.core, self.deadline, self.rng, self.inner, self.patience = core, deadline, rng, inner, patience
         self.merged = Network()
         self.image: list[int] = [0] * core.nodes
         self.netlist = core.netlist([n << 1 for n in range(core.nodes)])
@@ -106,8 +111,11 @@ class _Sweep:
         return self._finished()
 
     def _finished(self) -> Outcome:
-        self.outcome.conflicts = int((self.solver.accum_stats() or {}).get("conflicts", 0))
+        self.outcome.conflicts = self._conflicts()
         return self.outcome
+
+    def _conflicts(self) -> int:
+        return int((self.solver.accum_stats() or {}).get("conflicts", 0))
 
     # simulation and guesses
 
@@ -185,9 +193,14 @@ class _Sweep:
                 if not self._learn_counterexamples(pairs):
                     return False
                 refuted.clear()
-            if not node & 255 and time.monotonic() > self.deadline:
+            if not node & 255 and self._is_spent():
                 self.inner = 0
         return True
+
+    def _is_spent(self) -> bool:
+        """Tell whether inner pairs have taken their share: all the time, or ten times the patience for one pair."""
+        impatient = self.patience is not None and self._conflicts() > 10 * self.patience
+        return impatient or time.monotonic() > self.deadline
 
     def _prove_outputs(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Ask for each pair of outputs until it is decided or time is up."""
@@ -195,12 +208,14 @@ class _Sweep:
             mine, theirs = self.image[a >> 1] ^ (a & 1), self.image[b >> 1] ^ (b & 1)
             if mine == theirs:
                 continue
-            answer = self._equal(mine, theirs, None)
+            answer = self._equal(mine, theirs, self.patience)
             if answer is False:
                 self.outcome.pattern = self.found[-1]
                 return
             if answer is None:
                 self.outcome.open.append(number)
+                if self.patience is not None:
+                    return
 
     def _equal(self, a: int, b: int, conflicts: int | None) -> bool | None:
         """Ask the solver whether two literals of the merged network are equal; None where it did not find out."""
