@@ -13,6 +13,7 @@ from circuitc.diagnostics import CircuitError, InternalError
 from circuitc.ir import BIT, ONCE, Func, Module, Port, random_raw, run
 from circuitc.passes.check import sample_inputs
 from circuitc.simulate import engine_name, simulate_verilog
+from circuitc.simulate.read_gates import read_gates
 from circuitc.simulate.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
 from circuitc.tools import tool_version
 
@@ -21,10 +22,14 @@ from .evidence import Evidence
 from .layout import as_called
 from .verdict import Counterexample, Verdict
 
+MAX_YOSYS_LINES = 200_000  # Yosys takes about 0.2 ms and 10 KB a line
+
 
 def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
                    vectors: int = 100_000, seed: int = 0) -> Verdict:
-    """Read emitted Verilog back through Yosys and compare it with the module it was made of.
+    """Read emitted Verilog back through an independent reader and compare it with the module it was made of.
+
+    The reader is Yosys, or where the text has more than MAX_YOSYS_LINES lines our own streaming reader of gates.
 
     `ports` is the content of `ports.json`. A combinational func is compared whole; of a clocked one the module of one
     step is compared with the body, and the verdict's subject says so: the registers and handshakes around it are for
@@ -33,14 +38,16 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     func = module.entry
     whole = func.is_combinational
     name = ports["module"] if whole else ports["step_module"]
-    design = read_verilog(text, name, seconds=max(60, 2 * seconds))
+    if text.count("\n") > MAX_YOSYS_LINES:
+        design, reader = read_gates(text, name), "circuitc's streaming reader"
+    else:
+        design, reader = read_verilog(text, name, seconds=max(60, 2 * seconds)), f"Yosys {tool_version('pyosys')}"
     mine = module if whole else step_module(module)
     names = {p["verilog"]: p["name"] for p in ports["ports"]}
     theirs = _renamed(design, mine.entry, names if whole else None)
     verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed)
     subject = f"module {name}" if whole else f"module {name}: one step of @{func.name} from any state"
-    return replace(verdict, subject=subject, reader=f"Yosys {tool_version('pyosys')}",
-                   artefact=hashlib.sha256(text.encode()).hexdigest())
+    return replace(verdict, subject=subject, reader=reader, artefact=hashlib.sha256(text.encode()).hexdigest())
 
 
 def simulate_emitted(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int = 256,
