@@ -115,6 +115,73 @@ def test_sweeping_stays_right_when_its_first_guesses_are_poor(seed: int) -> None
     assert outcome.proved == np.array_equal(table(first), table(second))
 
 
+def with_rare_differences(netlist: Netlist, rng: np.random.Generator) -> Netlist:
+    """Rebuild a netlist so that each output differs where all inputs have one random value each, or (a third) nowhere."""
+    network = Network()
+    inputs = [network.input() for _ in range(netlist.inputs)]
+    outputs = network.import_netlist(netlist, inputs)
+    for k, output in enumerate(outputs):
+        cube = 1
+        for literal in rng.permutation(inputs).tolist():
+            cube = network.and_(cube, literal ^ int(rng.integers(2)))
+        outputs[k] = (network.or_(output, cube), network.and_(output, cube ^ 1), network.xor(output, cube),
+                      network.mux(cube, output, output))[rng.integers(4)]
+    return network.netlist(outputs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS)
+def test_differences_too_rare_for_vectors_are_left_to_the_solver_and_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first = random_netlist(rng, 14, 150, 1)
+    second = with_rare_differences(first, rng)
+    network = Network()
+    inputs = [network.input() for _ in range(14)]
+    pairs = list(zip(network.import_netlist(first, inputs), network.import_netlist(second, inputs), strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep_module, "FIRST_WORDS", 1)
+        outcome = sweep_module.sweep(network, pairs, float("inf"), seed=seed)
+    assert outcome.proved == np.array_equal(table(first), table(second))
+    if outcome.pattern is not None:
+        words = outcome.pattern.astype(np.uint64)[:, None]
+        one, other = (unpack_words(evaluate_words(n, words), 1) for n in (first, second))
+        assert not np.array_equal(one, other)
+
+
+def factors(product: int, *, differ: bool) -> tuple[Network, list[tuple[int, int]]]:
+    """Pair an output with one that differs where two 9-bit numbers multiply to `product`."""
+    network = Network()
+    inputs = [network.input() for _ in range(18)]
+    total = [0] * 18
+    for i in range(9):
+        carry = 0
+        row = [network.and_(inputs[i], inputs[9 + k - i]) if 0 <= k - i < 9 else 0 for k in range(18)]
+        for k in range(18):
+            a, b = total[k], row[k]
+            total[k] = network.xor(network.xor(a, b), carry)
+            carry = network.maj(a, b, carry)
+    hit = 1
+    for k in range(18):
+        hit = network.and_(hit, total[k] ^ 1 ^ (product >> k & 1))
+    return network, [(inputs[0], network.xor(inputs[0], hit) if differ else inputs[0])]
+
+
+@pytest.mark.parametrize("patience", [1, 20, None])
+@pytest.mark.parametrize(("product", "is_product"), [(509 * 503, True), (509 * 509 - 2, False)])
+def test_a_solver_that_gives_up_has_proved_nothing(product: int, is_product: bool, patience: int | None) -> None:
+    network, pairs = factors(product, differ=True)
+    outcome = sweep_module.sweep(network, pairs, float("inf"), inner_conflicts=patience or 300, patience=patience)
+    if patience is None:
+        assert outcome.proved != is_product
+        assert (outcome.pattern is not None) == is_product
+    else:
+        assert outcome.proved <= (not is_product)
+        assert outcome.open == [0] or outcome.pattern is not None or not is_product
+    if outcome.pattern is not None:
+        x, y = (int(part @ (1 << np.arange(9))) for part in (outcome.pattern[:9], outcome.pattern[9:]))
+        assert x * y == product
+
+
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "random"])
 def test_every_method_proves_and_refutes(method: str) -> None:
     def adder(flip: int, *, plain: bool) -> Netlist:
