@@ -17,8 +17,8 @@ from circuitc.formats import load, write
 from circuitc.ir import Netlist
 from circuitc.passes import run_passes
 from circuitc.plugins import load_plugin
+from circuitc.proof import verify, verify_emitted
 from circuitc.tools import require_tool, run_tool
-from circuitc.verify import verify, verify_emitted
 
 REWRITE = "balance; rewrite; refactor; balance; rewrite; rewrite -z; balance; refactor -z; rewrite -z; balance"
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from circuitc.diagnostics import error
 from circuitc.ir import Module
-from circuitc.verify import Certificate
-from circuitc.verify.certificate import SCHEMA
+from circuitc.proof import Certificate
+from circuitc.proof.certificate import SCHEMA
 
 MARK = "certificate.json"  # the file whose first key tells that a folder is a build of ours
 

@@ -25,7 +25,7 @@ from circuitc.backends.base import Emission
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
 from circuitc.ir import Module, Port, random_raw, run
 from circuitc.passes import sample_inputs
-from circuitc.verify import (
+from circuitc.proof import (
     Certificate,
     Claim,
     Evidence,
@@ -36,7 +36,7 @@ from circuitc.verify import (
     verify_emitted,
     verify_emitted_aiger,
 )
-from circuitc.verify.certificate import digest
+from circuitc.proof.certificate import digest
 
 SEQUENCES = 16             # calls of a clocked design that simulation plays, back to back and with stalls
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free

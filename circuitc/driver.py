@@ -162,7 +162,7 @@ def simulate(model: Module | str | Path, inputs: Mapping[str, Any], engine: str 
 
     Shapes are those of `circuitc.run`.
     """
-    from circuitc.simulate import simulate_verilog
+    from circuitc.simulation import simulate_verilog
 
     if not isinstance(model, Module) and Path(model).is_dir():
         folder = Path(model)

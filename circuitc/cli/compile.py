@@ -13,7 +13,7 @@ from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
 from circuitc.formats import write
 from circuitc.plugins import plugin_names
-from circuitc.verify import LEVELS
+from circuitc.proof import LEVELS
 
 from .app import app
 from .output import progress, say, table

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from circuitc.verify import read_design, verify, write_vcd
+from circuitc.proof import read_design, verify, write_vcd
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json

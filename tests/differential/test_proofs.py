@@ -14,8 +14,8 @@ from circuitc.diagnostics import CircuitError
 from circuitc.formats import load, write
 from circuitc.ir import Builder, Func, Module, Port, module_of, parse_type
 from circuitc.passes import run_passes
+from circuitc.proof import verify, verify_emitted, verify_emitted_aiger
 from circuitc.tools import find_tool, run_tool
-from circuitc.verify import verify, verify_emitted, verify_emitted_aiger
 
 EPFL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "epfl"
 SMALL = ("adder", "bar", "ctrl", "dec", "i2c", "int2float", "max", "router")

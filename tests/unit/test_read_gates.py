@@ -7,8 +7,8 @@ from circuitc.diagnostics import CircuitError
 from circuitc.ir import BIT, Func, Kind, Port, evaluate_words, module_of
 from circuitc.ir.generate import random_netlist
 from circuitc.plugins import load_plugin
-from circuitc.simulate import read_verilog
-from circuitc.simulate.read_gates import read_gates
+from circuitc.simulation import read_verilog
+from circuitc.simulation.read_gates import read_gates
 
 TEXT = """
 module m (

@@ -11,9 +11,9 @@ from circuitc.backends.verilog import VERILOG
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, Register, Schedule, module_of, parse_type, run
 from circuitc.passes import sample_inputs
-from circuitc.simulate import simulate_verilog
+from circuitc.proof import simulate_emitted, verify_emitted
+from circuitc.simulation import simulate_verilog
 from circuitc.tools import TOOLS, ToolMissing, ToolTimeout, find_tool, run_tool, tool_version
-from circuitc.verify import simulate_emitted, verify_emitted
 
 U3, U6 = parse_type("u3"), parse_type("u6")
 NEEDED = {"yosys": "yosys-abc", "icarus": "iverilog", "verilator": "verilator"}

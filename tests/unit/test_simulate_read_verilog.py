@@ -7,8 +7,8 @@ import pytest
 
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Module, Stepper, run
-from circuitc.simulate import UNDEFINED, read_verilog
-from circuitc.verify import verify
+from circuitc.proof import verify
+from circuitc.simulation import UNDEFINED, read_verilog
 
 ADDER = """
 module add(input [3:0] a, input [0:3] b, output [4:0] \\s.x , output less, output one, output same);

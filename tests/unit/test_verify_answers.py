@@ -8,7 +8,7 @@ import pytest
 
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import BIT, Builder, Func, Module, NetlistBuilder, Port, module_of, parse_type
-from circuitc.verify import Evidence, Verdict, parse_level, verify, weakest, write_vcd
+from circuitc.proof import Evidence, Verdict, parse_level, verify, weakest, write_vcd
 
 
 def product(inputs: str = "x:u3 y:i4", output: str = "p", *, off: int = 0, kind: str = "") -> Module:

@@ -8,8 +8,8 @@ import pytest
 
 from circuitc.diagnostics import InternalError
 from circuitc.ir import Builder, Func, Module, Port, module_of, parse_type
-from circuitc.verify import Certificate, Claim, Evidence, Verdict, certify
-from circuitc.verify.certificate import pass_evidence
+from circuitc.proof import Certificate, Claim, Evidence, Verdict, certify
+from circuitc.proof.certificate import pass_evidence
 
 MODEL, TEXT = b"the model", b"module f; endmodule\n"
 PROVED = Verdict("equal", Evidence("proved", method="sat", solver="S"), artefact=hashlib.sha256(TEXT).hexdigest())
@@ -90,7 +90,7 @@ def test_a_refuted_claim_is_no_evidence() -> None:
         return module_of(Func("f", (Port("x", parse_type("bit")),), (Port("y", parse_type("bit")),),
                               b.finish([b.apply("not", x) if flip else x])))
 
-    from circuitc.verify import verify
+    from circuitc.proof import verify
     wrong = replace(verify(negated(False), negated(True)), artefact=hashlib.sha256(TEXT).hexdigest())
     assert wrong.status == "different"
     made = certificate(Claim("c", "f.v", wrong))
@@ -100,7 +100,7 @@ def test_a_refuted_claim_is_no_evidence() -> None:
 
 def test_what_was_read_back_is_bound_to_the_verdict() -> None:
     from circuitc.backends.verilog import VERILOG
-    from circuitc.verify import verify_emitted
+    from circuitc.proof import verify_emitted
     b = Builder()
     x, y = b.input("x", parse_type("u3")), b.input("y", parse_type("i3"))
     product = b.apply("mul", x, y)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from circuitc.ir import BIT, Func, Kind, Netlist, NetlistBuilder, Port, evaluate_words, module_of, unpack_words
 from circuitc.ir.generate import random_netlist
-from circuitc.verify import sweep as sweep_module
-from circuitc.verify import verify
-from circuitc.verify.methods import METHODS
-from circuitc.verify.network import Network
+from circuitc.proof import sweep as sweep_module
+from circuitc.proof import verify
+from circuitc.proof.methods import METHODS
+from circuitc.proof.network import Network
 
 SEEDS = st.integers(0, 1 << 32)
 
@@ -116,7 +116,7 @@ def test_sweeping_stays_right_when_its_first_guesses_are_poor(seed: int) -> None
 
 
 def with_rare_differences(netlist: Netlist, rng: np.random.Generator) -> Netlist:
-    """Rebuild a netlist so that each output differs where all inputs have one random value each, or (a third) nowhere."""
+    """Rebuild a netlist so that outputs differ where all inputs have one random value each, or (a third) nowhere."""
     network = Network()
     inputs = [network.input() for _ in range(netlist.inputs)]
     outputs = network.import_netlist(netlist, inputs)

@@ -7,7 +7,7 @@ import pytest
 
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, Register, Schedule, module_of, parse_type, run
-from circuitc.verify import verify
+from circuitc.proof import verify
 
 U4 = parse_type("u4")
 

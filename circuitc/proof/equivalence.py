@@ -11,7 +11,7 @@ import numpy as np
 
 from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Module, Netlist
-from circuitc.simulate.read_verilog import read_verilog
+from circuitc.simulation.read_verilog import read_verilog
 
 from .evidence import NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out

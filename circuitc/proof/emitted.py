@@ -12,9 +12,9 @@ import numpy as np
 from circuitc.diagnostics import CircuitError, InternalError
 from circuitc.ir import BIT, ONCE, Func, Module, Port, random_raw, run
 from circuitc.passes.check import sample_inputs
-from circuitc.simulate import engine_name, simulate_verilog
-from circuitc.simulate.read_gates import read_gates
-from circuitc.simulate.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
+from circuitc.simulation import engine_name, simulate_verilog
+from circuitc.simulation.read_gates import read_gates
+from circuitc.simulation.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
 from circuitc.tools import tool_version
 
 from .equivalence import verify

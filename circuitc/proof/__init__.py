@@ -1,6 +1,6 @@
 """Show that nothing was lost: proofs, counterexamples, evidence and certificates."""
 
-from circuitc.simulate.read_verilog import read_verilog
+from circuitc.simulation.read_verilog import read_verilog
 
 from .certificate import Certificate, Claim, certify
 from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger

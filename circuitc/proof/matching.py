@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.ir import Func, Module, Netlist, Port, Register
-from circuitc.simulate.read_verilog import UNDEFINED
+from circuitc.simulation.read_verilog import UNDEFINED
 
 Named = Port | Register
 
