@@ -116,7 +116,7 @@ def test_sweeping_stays_right_when_its_first_guesses_are_poor(seed: int) -> None
 
 
 def with_rare_differences(netlist: Netlist, rng: np.random.Generator) -> Netlist:
-    """Rebuild a netlist so that outputs differ where all inputs have one random value each, or (a third) nowhere."""
+    """Rebuild a netlist so that each output differs for one random value of all inputs, or (a quarter) nowhere."""
     network = Network()
     inputs = [network.input() for _ in range(netlist.inputs)]
     outputs = network.import_netlist(netlist, inputs)
