@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from circuitc.diagnostics import error
+from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Module
 from circuitc.proof import Certificate
-from circuitc.proof.certificate import SCHEMA
+from circuitc.proof.certificate import SCHEMA, digest
 
+REPORT = "report.json"
 MARK = "certificate.json"  # the file whose first key tells that a folder is a build of ours
 
 
@@ -55,7 +56,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     A folder that is there already is replaced only where it holds a build of ours (or nothing at all).
     """
     refuse_foreign(folder)
-    parent = folder.absolute().parent
+    folder = Path(os.path.realpath(folder))  # a link to a folder stays, what it leads to is replaced
+    parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent))
@@ -66,7 +68,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             assert Path(name).name == name, "a build is flat"
             (fresh / name).write_bytes(content)
         fresh.chmod(0o755)
-        _swap(fresh, folder.absolute())
+        _swap(fresh, folder)
     except OSError as e:
         raise error(f"{folder}: {e.strerror or e}") from None
     finally:
@@ -92,24 +94,55 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise error(f"{folder}: is a file, not a folder", help="choose another -o")
-    if any(folder.iterdir()) and not is_build(folder):
+    present = {path.name for path in folder.iterdir()}
+    if present and not is_build(folder):
         raise error(f"{folder}: holds something that is not a build of circuitc", help="choose another -o, or empty it")
+    foreign = sorted(present - own_files(folder)) if present else []
+    if foreign:
+        raise error(f"{folder}: holds {foreign[0]!r}, which is not of the build there and would be lost",
+                    help="move it away, or choose another -o")
 
 
 def is_build(folder: Path) -> bool:
     """Tell whether a folder holds a build of ours."""
     try:
-        return json.loads((folder / MARK).read_text()).get("schema") == SCHEMA
-    except (OSError, ValueError, AttributeError):
+        return read_json(folder, MARK).get("schema") == SCHEMA
+    except CircuitError:
         return False
+
+
+def own_files(folder: Path) -> set[str]:
+    """Name the files that belong to the build in a folder: what its certificate lists, and the two reports."""
+    listed = read_json(folder, MARK).get("artefacts")
+    return {MARK, REPORT, *(listed if isinstance(listed, dict) else ())}
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Name the artefacts of a build that are not what its certificate was given for: changed, or gone."""
+    listed = read_json(folder, MARK).get("artefacts")
+    if not isinstance(listed, dict) or not listed:
+        raise error(f"{folder / MARK}: lists no artefacts, so it is no certificate")
+    return sorted(str(name) for name, wanted in listed.items() if _digest(folder / str(name)) != wanted)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(path.read_bytes()) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
     """Read one of a build's JSON files."""
+    path = folder / name
+    if not path.is_file():
+        raise error(f"{folder}: is not a build of circuitc (it has no file {name})")
     try:
-        value = json.loads((folder / name).read_text())
-    except (OSError, ValueError) as e:
-        raise error(f"{folder / name}: {e}") from None
+        value = json.loads(path.read_text())
+    except OSError as e:
+        raise error(f"{path}: {e.strerror or e}") from None
+    except (ValueError, RecursionError):
+        raise error(f"{path}: is not JSON") from None
     if not isinstance(value, dict):
-        raise error(f"{folder / name}: is not a JSON object")
+        raise error(f"{path}: is not a JSON object")
     return value

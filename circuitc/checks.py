@@ -38,7 +38,7 @@ from circuitc.proof import (
 )
 from circuitc.proof.certificate import digest
 
-SEQUENCES = 16             # calls of a clocked design that simulation plays, back to back and with stalls
+MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
 
 
@@ -132,7 +132,7 @@ def _verilog(q: Question) -> Iterator[Claim]:
     if q.prove:
         verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds)
         yield q.claim("computes each step as program.ccir does", verdict, q.final)
-    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=SEQUENCES)
+    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS))
     yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
 
 
@@ -151,8 +151,9 @@ def _combinational(q: Question, text: str) -> Claim:
 def _aiger(q: Question) -> Iterator[Claim]:
     content = q.emission.files[q.main]
     method = "auto" if q.prove else "random"
-    yield q.claim("equals program.ccir", verify_emitted_aiger(q.final, content, seconds=q.seconds, method=method),
-                  q.final)
+    verdict = verify_emitted_aiger(q.final, content, seconds=q.seconds, method=method, vectors=q.vectors)
+    says = "equals program.ccir" if q.final.entry.is_combinational else "computes each step as program.ccir does"
+    yield q.claim(says, verdict, q.final)
 
 
 def _llvm(q: Question) -> Iterator[Claim]:

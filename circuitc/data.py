@@ -44,7 +44,7 @@ def encoded_inputs(func: Func, arrays: Mapping[str, Any]) -> dict[str, Any]:
     raw: dict[str, Any] = {}
     for name, values in arrays.items():
         port = func.input(name)
-        lead = 2 if port.rate == "step" and func.schedule.kind != "once" else 1
+        lead = 2 if func.is_stepped(port) else 1
         raw[name] = encode(port, values, lead)
     return raw
 

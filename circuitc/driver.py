@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitc.backends.base import Emission
-from circuitc.build import Build, json_bytes, read_json, refuse_foreign, write_folder
+from circuitc.build import Build, changed_files, json_bytes, read_json, refuse_foreign, write_folder
 from circuitc.checks import Checked, check_emission, require
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
@@ -57,6 +57,10 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     folder = Path(out) if out is not None else None
     if folder is not None:
         refuse_foreign(folder)
+    if wish.prove and not wish.verify:
+        raise error("a proof was asked for, and that nothing be checked")
+    if not wish.seconds > 0:
+        raise error(f"a time of {wish.seconds} seconds is none")
     backend = load_plugin("backend", target)
     progress("reading the model")
     module = load(model) if not isinstance(model, Module) else model
@@ -85,7 +89,7 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     Answers the program after its last approximate pass, which is what exact passes and artefacts must equal, and the
     program after all passes.
     """
-    text = wish.passes if wish.passes is not None else default_pipeline(module, target, wish.options)
+    text = wish.passes if wish.passes is not None else default_pipeline(module, target)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
     check = check_exact if wish.verify else None
@@ -95,7 +99,7 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     return reference, run_passes(reference, passes[exact_from:], calibration=calibration, check=check)
 
 
-def default_pipeline(module: Module, target: str, options: Mapping[str, str]) -> str:
+def default_pipeline(module: Module, target: str) -> str:
     """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU."""
     graphs = [f.body for f in module.funcs.values() if isinstance(f.body, Graph)]
     if not graphs:
@@ -105,7 +109,7 @@ def default_pipeline(module: Module, target: str, options: Mapping[str, str]) ->
     match target:
         case "llvm":
             return f"{first},lower-to-gates" if logic else first
-        case "verilog" if not logic and options.get("level", "ops") != "gates":
+        case "verilog" if not logic:
             return f"{first},ranges,scalarize,clean"
         case _:
             return f"{first},lower-to-gates,sweep-dead"
@@ -140,9 +144,12 @@ def program_files(module: Module) -> dict[str, bytes]:
 
 
 def open_build(folder: str | Path) -> tuple[Module, dict[str, Any], dict[str, Any]]:
-    """Read a build back: its program, its port map and its report."""
+    """Read a build back: its program, its port map and its report; a build that was changed is refused."""
     folder = Path(folder)
     report = read_json(folder, "report.json")
+    changed = changed_files(folder)
+    if changed:
+        raise error(f"{folder}: {', '.join(changed)} changed since the certificate was given", help="compile it again")
     return load(folder / "program.ccir"), read_json(folder, "ports.json"), report
 
 
@@ -150,11 +157,13 @@ def jit(model: Module | str | Path, cpu: str | None = None) -> Any:
     """Compile a module to native code in this process: a function of numpy arrays, batch axis first.
 
     `f(x, ...)` takes raw numbers by position or name; `f.packed(words)` runs bit-level funcs on 64 samples a word.
+    The passes that the target needs are run first: logic becomes gates, functions become tables.
     """
     from circuitc.backends.llvm import compile_native
 
     module = model if isinstance(model, Module) else load(model)
-    return compile_native(module, cpu=cpu)
+    pipeline = default_pipeline(module, "llvm")
+    return compile_native(run_passes(module, pipeline, check=None) if pipeline else module, cpu=cpu)
 
 
 def simulate(model: Module | str | Path, inputs: Mapping[str, Any], engine: str = "yosys") -> dict[str, Any]:

@@ -44,9 +44,12 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say to it
-        return 0
+    except SystemExit as e:  # typer's answer to a closed pipe: the reader left, and there is nothing more to say to it
+        return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(str(e.code or 0))
+    except OSError as e:
+        print(f"circuitc: {e.filename or 'standard output'}: {e.strerror or e}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered cannot be written either
+        return EXIT_USER
     except MemoryError:
         print("circuitc: the model needs more memory than there is", file=sys.stderr)
         return EXIT_USER

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitc.build import Build, read_json
+from circuitc.build import Build, changed_files, read_json
 from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
 from circuitc.formats import write
 from circuitc.plugins import plugin_names
 from circuitc.proof import LEVELS
 
-from .app import app
+from .app import EXIT_NO, app
 from .output import progress, say, table
 
 Model = Annotated[Path, typer.Argument(help="A model file of any known format (see `circuitc formats`).",
@@ -36,7 +36,7 @@ def compile_command(
     require: Annotated[str, typer.Option(metavar="LEVEL", help="Exit with 3 if the evidence is less: "
                                          + ", ".join(LEVELS) + ".", show_default=False)] = "",
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Check nothing; the certificate says so.")] = False,
-    time: Annotated[float, typer.Option(metavar="SECONDS", help="How long a proof may take.")] = 60.0,
+    time: Annotated[float, typer.Option(metavar="SECONDS", help="How long a proof may take.", min=0.1)] = 60.0,
     vectors: Annotated[int, typer.Option(help="How many random vectors simulation takes.", min=1)] = 1000,
     option: Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE",
                                                      help="An option of the target; may be repeated.")] = None,
@@ -49,7 +49,7 @@ def compile_command(
     if target not in plugin_names("backend"):
         raise error(f"there is no target {target}", help=nearest(target, plugin_names("backend")))
     if require and require.split()[0] not in LEVELS:
-        raise error(f"there is no evidence level {require}", help=nearest(require, LEVELS))
+        raise error(f"there is no evidence level {require}", help=f"levels are {' > '.join(LEVELS)}")
     with progress() as stage:
         build = compile(model, target, out or Path("build"), passes=passes, options=_options(option or []),
                         calibration=calibration, prove=prove,
@@ -88,15 +88,24 @@ def report_command(
     as_json: Json = False,
 ) -> None:
     """Say what a build holds: figures, passes with their evidence, and what was proved or only tested."""
-    report, certificate = read_json(build, "report.json"), read_json(build, "certificate.json")
+    certificate = read_json(build, "certificate.json")
+    changed, report = changed_files(build), read_json(build, "report.json")
     lines = [f"{report['model']} for {report['target']}: {build / str(report['main'])}", *census(report), ""]
-    lines += table((k, str(v)) for k, v in report["figures"].items())
+    lines += table((f"  {k}", str(v)) for k, v in report["figures"].items() if v)
     records = report["facts"].get("passes", [])
     lines += ["", "passes", *table((f"  {r['name']}", "exact" if r["exact"] else "approximate",
                                     "changed" if r["changed"] else "no change", _level(r["evidence"]))
                                    for r in records)]
-    lines += ["", "evidence", *(f"  {line}" for line in report["evidence"])]
-    say(lines, {"report": report, "certificate": certificate}, as_json)
+    lines += ["", "evidence", *(f"  {c['evidence']}: {c['claim']} ({_how(c)})" for c in certificate["claims"])]
+    if changed:
+        lines = [f"{build}: {', '.join(changed)} changed since the certificate was given, so it says nothing of them"]
+    say(lines, {"report": report, "certificate": certificate, "changed": changed}, as_json)
+    if changed:
+        raise typer.Exit(EXIT_NO)
+
+
+def _how(claim: Any) -> str:
+    return ", ".join(claim[k] for k in ("method", "solver", "note", "reader") if claim.get(k))
 
 
 def _level(evidence: Any) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from circuitc.proof import read_design, verify, write_vcd
+from circuitc.build import is_build, read_json
+from circuitc.proof import read_design, verify, verify_emitted, write_vcd
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json
@@ -30,7 +31,7 @@ def verify_command(
     a: Annotated[Path, typer.Argument(metavar="A", help="A model file, or Verilog.", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
     method: Annotated[Method, typer.Option(help="How to decide; auto takes what settles it soonest.")] = Method.AUTO,
-    time: Annotated[float, typer.Option(metavar="SECONDS", help="How long it may take.")] = 60.0,
+    time: Annotated[float, typer.Option(metavar="SECONDS", help="How long it may take.", min=0.1)] = 60.0,
     vectors: Annotated[int, typer.Option(help="Random vectors, for method random.", min=1)] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of random vectors.")] = 0,
     vcd: Annotated[Path | None, typer.Option(help="Write a counterexample as a waveform.")] = None,
@@ -38,14 +39,23 @@ def verify_command(
 ) -> None:
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
 
-    Ports are matched by name. A counterexample is given in the model's own names and replayed before it is shown.
+    B may also be the folder of a Verilog build, or the Verilog file in one: its port map then tells what its ports
+    are, and of a clocked design each step is compared. Ports are matched by name. A counterexample is given in the
+    model's own names and replayed before it is shown.
     """
     with progress() as stage:
         stage("reading")
         left = read_design(a)
         stage("comparing")
-        verdict = verify(left, b, method=method.value, seconds=time, vectors=vectors, seed=seed)
-    lines = [f"{a.name} and {b.name}: {verdict}"]
+        built = build_of(b)
+        options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed}
+        if built is not None:
+            text, ports = built
+            verdict = verify_emitted(left, text, ports, **options)
+        else:
+            verdict = verify(left, b, **options)
+    what = f" ({verdict.subject})" if verdict.subject else ""
+    lines = [f"{a.name} and {b.name}{what}: {verdict}"]
     if verdict.counterexample is not None and vcd is not None:
         write_vcd(verdict.counterexample, vcd)
         lines.append(f"waveform: {vcd}")
@@ -53,3 +63,14 @@ def verify_command(
     if verdict.status != "equal":
         raise typer.Exit(EXIT_NO if verdict.status == "different" else EXIT_UNKNOWN)
 
+
+def build_of(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Give the Verilog and the port map of a build, by its folder or by the Verilog file in it; else None."""
+    folder = path if path.is_dir() else path.parent
+    if not is_build(folder) or not (path.is_dir() or path.suffix == ".v"):
+        return None
+    report = read_json(folder, "report.json")
+    main = folder / str(report.get("main"))
+    if report.get("target") != "verilog" or (path.is_file() and path.name != main.name) or not main.is_file():
+        return None
+    return main.read_text(), read_json(folder, "ports.json")

@@ -3,7 +3,7 @@
 from .constant import Constant
 from .func import ONCE, PLAIN, STREAM, Body, Encoding, Func, Module, Port, Register, Schedule, module_of
 from .graph import Builder, Graph, Node, Value, rebuild
-from .interpreter import Stepper, evaluate_body, evaluate_node, run
+from .interpreter import Stepper, call_steps, evaluate_body, evaluate_node, run
 from .netlist import Kind, Netlist, NetlistBuilder, aig
 from .netlist_analysis import evaluate_words, pack_words, unpack_words
 from .op import Attribute, OpDef
@@ -17,7 +17,7 @@ __all__ = [
     "BIT", "F32", "F64", "ONCE", "OPS", "PLAIN", "SPIN", "STREAM",
     "Attribute", "Body", "Builder", "Constant", "Encoding", "Func", "Graph", "Kind", "Module", "Netlist",
     "NetlistBuilder", "Node", "OpDef", "Port", "Register", "Schedule", "Stepper", "Type", "Value",
-    "aig", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words", "find_op", "fixed", "flatten_bits",
+    "aig", "call_steps", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words", "find_op", "fixed", "flatten_bits",
     "index_type", "module_of", "pack_words", "parse_module", "parse_type", "print_module", "random_raw", "rebuild",
     "run", "smallest", "ufixed", "unflatten_bits", "unpack_words", "verify_module",
 ]

@@ -124,6 +124,10 @@ class Func:
         """Find an input port by name."""
         return _named(name, self.inputs, f"input of @{self.name}", None)
 
+    def is_stepped(self, port: Port) -> bool:
+        """Tell whether a port has an axis of steps in a call."""
+        return port.rate == "step" and self.schedule.kind != "once"
+
     @property
     def is_combinational(self) -> bool:
         """True where a call is one pure evaluation of the body."""

@@ -12,7 +12,7 @@ from .constant import Constant
 from .func import ONCE, PLAIN, Encoding, Func, Module, Port, Rate, Register, Schedule
 from .generate_nodes import Growth
 from .graph import Value
-from .interpreter import stepped
+
 from .netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
 from .types import BIT, Type
 from .values import random_raw
@@ -92,7 +92,7 @@ def _call(g: Growth, func: Func) -> None:
 
 
 def _called(func: Func, port: Port, steps: int) -> Type:
-    return port.type.with_shape((steps, *port.type.shape)) if stepped(func, port.rate) else port.type
+    return port.type.with_shape((steps, *port.type.shape)) if func.is_stepped(port) else port.type
 
 
 def _closed(g: Growth, frame: _Frame, name: str) -> Func:

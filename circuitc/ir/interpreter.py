@@ -62,7 +62,7 @@ def _checked_inputs(func: Func, inputs: Mapping[str, Raw]) -> Values:
         if port.name not in inputs:
             raise error(f"@{func.name} needs the input {port.name}: {port.type}")
         raw = np.asarray(inputs[port.name])
-        lead = 2 if stepped(func, port.rate) else 1
+        lead = 2 if func.is_stepped(port) else 1
         if raw.ndim != lead + port.type.rank or raw.shape[lead:] != port.type.shape:
             axes = ["batch", "steps"][:lead]
             raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, port.type.shape)])}], "
@@ -76,9 +76,22 @@ def _checked_inputs(func: Func, inputs: Mapping[str, Raw]) -> Values:
     return checked
 
 
-def stepped(func: Func, rate: str) -> bool:
-    """Tell whether a port of this rate has an axis of steps in a call of the func."""
-    return rate == "step" and func.schedule.kind != "once"
+def call_steps(func: Func, arrays: Sequence[Raw]) -> int:
+    """Give the number of steps of a call from its inputs, in port order; refuse lengths that do not fit."""
+    lengths = {a.shape[1] for p, a in zip(func.inputs, arrays, strict=True) if func.is_stepped(p)}
+    if len(lengths) > 1:
+        raise error(f"step inputs of @{func.name} have different lengths: {sorted(lengths)}")
+    match func.schedule.kind:
+        case "once":
+            return 1
+        case "stream":
+            if not lengths or lengths == {0}:
+                raise error(f"@{func.name} is a stream and needs at least one item of a step input")
+            return lengths.pop()
+        case _:
+            if lengths - {func.schedule.count}:
+                raise error(f"step inputs of @{func.name} need {func.schedule.count} items, got {lengths.pop()}")
+            return func.schedule.count
 
 
 def _initial(func: Func, batch: int, state: Values) -> list[Raw]:
@@ -107,12 +120,12 @@ class _Run:
     def call(self, func: Func, inputs: Values, state: Values) -> Values:
         batch = len(next(iter(inputs.values()))) if inputs else 1
         registers = _initial(func, batch, state)
-        steps = self._steps(func, inputs)
+        steps = call_steps(func, [inputs[p.name] for p in func.inputs])
         outputs: list[list[Raw]] = []
         done = np.zeros(batch, bool)
         taken = np.zeros(batch, np.int64)
         for step in range(steps):
-            arguments = [inputs[p.name][:, step] if stepped(func, p.rate) else inputs[p.name] for p in func.inputs]
+            arguments = [inputs[p.name][:, step] if func.is_stepped(p) else inputs[p.name] for p in func.inputs]
             values = self.body(func, arguments + registers)
             ports, after = len(func.outputs), len(func.outputs) + len(registers)
             results, following = values[:ports], values[ports:after]
@@ -131,26 +144,10 @@ class _Run:
             answer |= {"converged": done.astype(np.int64), "steps": taken}
         return answer
 
-    def _steps(self, func: Func, inputs: Values) -> int:
-        lengths = {inputs[p.name].shape[1] for p in func.inputs if stepped(func, p.rate)}
-        if len(lengths) > 1:
-            raise error(f"step inputs of @{func.name} have different lengths: {sorted(lengths)}")
-        match func.schedule.kind:
-            case "once":
-                return 1
-            case "stream":
-                if not lengths or lengths == {0}:
-                    raise error(f"@{func.name} is a stream and needs at least one item of a step input")
-                return lengths.pop()
-            case _:
-                if lengths - {func.schedule.count}:
-                    raise error(f"step inputs of @{func.name} need {func.schedule.count} items, got {lengths.pop()}")
-                return func.schedule.count
-
     def _gathered(self, func: Func, outputs: list[list[Raw]], steps: int) -> Values:
         """Collect step outputs along an axis of steps, padded with the last step, and call outputs from the last."""
         padded = outputs + [outputs[-1]] * (steps - len(outputs))
-        return {p.name: np.stack([o[k] for o in padded], axis=1) if stepped(func, p.rate) else outputs[-1][k]
+        return {p.name: np.stack([o[k] for o in padded], axis=1) if func.is_stepped(p) else outputs[-1][k]
                 for k, p in enumerate(func.outputs)}
 
     def body(self, func: Func, values: list[Raw]) -> list[Raw]:

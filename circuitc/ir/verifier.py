@@ -25,7 +25,7 @@ from circuitc.diagnostics import CircuitError, Diagnostic, Span, nearest
 from .constant import Constant
 from .func import MAX_STEPS, Func, Module, Port
 from .graph import Graph, Node
-from .interpreter import stepped
+
 from .netlist import Netlist
 from .netlist_analysis import broken_invariants
 from .ops import OPS, find_op
@@ -196,7 +196,7 @@ def _check_call(module: Module, node: Node, types: Sequence[Type]) -> None:
     steps: set[int] = set()
     for port, t in zip(func.inputs, types, strict=True):
         shape = t.shape
-        if stepped(func, port.rate):
+        if func.is_stepped(port):
             steps.add(shape[0] if shape else 0)
             shape = shape[1:]
         if t.with_shape(shape) != port.type:
@@ -206,14 +206,14 @@ def _check_call(module: Module, node: Node, types: Sequence[Type]) -> None:
     if len(steps) > 1 or (steps and steps != {length}):
         raise CircuitError(_say(node, f"@{func.name} takes {length} steps of each step input, got {sorted(steps)}"))
     wanted = result.type
-    if stepped(func, result.rate):
+    if func.is_stepped(result):
         wanted = wanted.with_shape((length, *wanted.shape))
     if node.type != wanted:
         raise CircuitError(_say(node, f"output %{result.name} of @{func.name} is {wanted}, declared {node.type}"))
 
 
 def _call_type(func: Func, port: Port) -> str:
-    return f"steps of {port.type} (first axis)" if stepped(func, port.rate) else str(port.type)
+    return f"steps of {port.type} (first axis)" if func.is_stepped(port) else str(port.type)
 
 
 def _cycles(module: Module) -> Iterator[Diagnostic]:

@@ -138,7 +138,7 @@ def sample_inputs(func: Func, count: int, rng: np.random.Generator, steps: int =
     """Draw inputs for a call, in the shapes that `run` takes: half uniform, half small and extreme numbers."""
     drawn: dict[str, Any] = {}
     for port in func.inputs:
-        if port.rate == "step" and func.schedule.kind != "once":
+        if func.is_stepped(port):
             length = steps if func.schedule.kind == "stream" else func.schedule.count
             flat = _mixed(port.type, count * length, rng)
             drawn[port.name] = flat.reshape(count, length, *port.type.shape)
@@ -150,7 +150,7 @@ def sample_inputs(func: Func, count: int, rng: np.random.Generator, steps: int =
 def all_inputs(func: Func) -> dict[str, Any] | None:
     """Give every input of a func once, or None where there are too many, floats, or sequences of free length."""
     types = [p.type for p in func.inputs]
-    stepped = func.schedule.kind != "once" and any(p.rate == "step" for p in func.inputs)
+    stepped = any(map(func.is_stepped, func.inputs))
     bits = sum(t.bits for t in types)
     if stepped or bits > EXHAUSTIVE_BITS or any(t.is_float for t in types):
         return None

@@ -23,6 +23,7 @@ from .verdict import Verdict
 STREAM_ITEMS = (1, 2, 4, 8)    # lengths of streams that unrolling tries, one after the other; vectors take the last
 MAX_UNROLLED_NODES = 2_000_000
 BITS_AT_ONCE = 1 << 24         # of the patterns that one batch of vectors holds
+VECTOR_SECONDS = 30            # that vectors may take where the time is up: others than tiny circuits need them
 MAX_NUMBERS = 1 << 32          # that vectors compute: a bound by work, for the count must not depend on the machine
 
 
@@ -164,7 +165,8 @@ class _Comparison:
         tried = stopped = 0
         work = len(layout.inputs) * (_numbers_of(self.first) + _numbers_of(self.second))
         vectors = max(1, min(self.vectors, MAX_NUMBERS // work))
-        while tried + stopped < vectors:
+        until = max(self.deadline, time.monotonic() + VECTOR_SECONDS)
+        while tried + stopped < vectors and (not tried or time.monotonic() < until):
             count = max(1, min(vectors - tried - stopped, BITS_AT_ONCE // max(1, layout.count)))
             trial = Trial((self.first, self.second), self.matching, layout,
                           rng.integers(0, 2, (count, layout.count), dtype=np.uint8))

@@ -120,11 +120,11 @@ class Trial:
         first, second = (m.entry for m in self.modules)
         given, other = one.inputs(0), one.inputs(1)
         undefined = tuple(p for p in second.inputs if self.matching.free and p.name not in given)
-        free = tuple(Port(r.name, r.type) for r in first.registers if r.initial is None)
+        loose = {r.name: Port(r.name, r.type) for f in (second, first) for r in f.registers if r.initial is None}
         found = Counterexample(
             _first(given), _first({**one.state(1), **one.state(0)}), _first({p.name: other[p.name] for p in undefined}),
             _first({name: ours[name] for name in theirs}), _first(theirs),
-            (*as_called(first, first.inputs), *free, *as_called(second, undefined)),
+            (*as_called(first, first.inputs), *loose.values(), *as_called(second, undefined)),
             as_called(first, [p for p in first.results if p.name in theirs]),
             0 if first.schedule.kind == "once" else len(self.layout.inputs))
         if not found.differing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from circuitc.diagnostics import CircuitError, Diagnostic
+from circuitc.diagnostics import CircuitError, Diagnostic, error
 from circuitc.ir import Func, Module, Netlist, Port, Register
 from circuitc.simulation.read_verilog import UNDEFINED
 
@@ -51,7 +51,34 @@ def match(first: Func, second: Func) -> Matching:
         raise CircuitError(wrong)
     bits = iter(found[0])
     inputs = tuple(-1 if n in free else next(bits) for n in bit_names(second.inputs))
-    return Matching(inputs, found[1], free, tuple(notes))
+    matching = Matching(inputs, found[1], free, (*notes, *_type_notes(first, second)))
+    _refuse_other_rates(first, second, matching)
+    return matching
+
+
+def _refuse_other_rates(first: Func, second: Func, matching: Matching) -> None:
+    """Refuse partners of which one has a value each step and the other one a call."""
+    if first.schedule.kind == "once" or first.schedule.kind != second.schedule.kind:
+        return
+    for what, mine, theirs, order in (("input", first.inputs, second.inputs, matching.inputs),
+                                      ("output", first.outputs, second.outputs, matching.outputs)):
+        rates = [(p.name, p.rate) for p in mine for _ in range(p.type.bits)]
+        others = [p.rate for p in theirs for _ in range(p.type.bits)]
+        for place, rate in zip(order, others, strict=True):
+            if place >= 0 and rates[place][1] != rate:
+                name, own = rates[place]
+                raise error(f"{what} {name} has a value each {own} in the first side and each {rate} in the second",
+                            help="calls of the two cannot answer the same")
+
+
+def _type_notes(first: Func, second: Func) -> list[str]:
+    """Note where partners have the same bits but mean other numbers by them."""
+    others = {p.name: p for p in (*second.inputs, *second.outputs)}
+    odd = [p.name for p in (*first.inputs, *first.outputs) if (q := others.get(p.name)) is not None
+           and not p.type.is_bit and not q.type.is_bit
+           and ((p.type.scalar, p.encoding) != (q.type.scalar, q.encoding))]
+    shown = ", ".join(odd[:3]) + (", ..." if len(odd) > 3 else "")
+    return [f"bit for bit: types or encodings of {shown} differ"] if odd else []
 
 
 def _is_extra(first: Func, port: Port) -> bool:

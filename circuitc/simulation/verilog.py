@@ -67,7 +67,7 @@ def _extent(design: Design, inputs: Values) -> tuple[int, int]:
         if port.name not in inputs:
             raise error(f"@{func.name} needs the input {port.name}: {port.type}")
     samples = len(inputs[func.inputs[0].name]) if func.inputs else 1
-    stepped = [p.name for p in func.inputs if p.rate == "step" and func.schedule.kind != "once"]
+    stepped = [p.name for p in func.inputs if func.is_stepped(p)]
     return samples, inputs[stepped[0]].shape[1] if stepped else 1
 
 

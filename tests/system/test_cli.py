@@ -141,3 +141,101 @@ def test_convert_goes_there_and_back(tmp_path: Path) -> None:
     assert run(["convert", str(source), str(tmp_path / "b.ccir")]) == 0
     assert run(["convert", str(tmp_path / "b.ccir"), str(tmp_path / "c.aig")]) == 0
     assert run(["verify", str(source), str(tmp_path / "c.aig")]) == 0
+
+
+STREAM = """ccir 1 "average"
+func @average(%x: u8) -> (%mean: u8, %last: u8 {rate=call}) stream {
+  reg %old : u8 = 0
+  %sum = add %x, %old : u9
+  %half = shift %sum {by=-1} : ufx<9,1>
+  %mean = requantize %half {rounding=floor} : u8
+  next %old = %x
+  return %mean, %mean
+}
+"""
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Path:
+    path = tmp_path / "average.ccir"
+    path.write_text(STREAM)
+    return path
+
+
+def test_a_port_with_one_value_a_call_is_not_one_with_a_value_each_step(
+        stream: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.ccir"
+    other.write_text(STREAM.replace(" {rate=call}", ""))
+    assert run(["verify", str(stream), str(other)]) == 2
+    assert "output last has a value each call in the first side and each step" in capsys.readouterr().err
+
+
+def test_registers_free_in_the_second_side_only_are_shown(
+        stream: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.ccir"
+    other.write_text(STREAM.replace("%old : u8 = 0", "%old : u8 = free"))
+    for pair in ([stream, other], [other, stream]):
+        assert run(["verify", *map(str, pair)]) == 1
+        assert "old=" in capsys.readouterr().out
+
+
+def test_same_bits_of_other_types_are_called_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, kind in (("u", "u8"), ("i", "i8")):
+        text = f"func @m(%a: {kind}) -> (%y: {kind}) once {{\n  return %a\n}}\n"
+        (tmp_path / f"{name}.ccir").write_text(text)
+    assert run(["verify", str(tmp_path / "u.ccir"), str(tmp_path / "i.ccir")]) == 0
+    assert "types or encodings of a, y differ" in capsys.readouterr().out
+
+
+def test_a_clocked_build_is_verified_again_step_by_step(stream: Path, tmp_path: Path) -> None:
+    out = tmp_path / "build"
+    assert run(["compile", str(stream), "-o", str(out)]) == 0
+    assert run(["verify", str(stream), str(out)]) == 0
+    assert run(["verify", str(stream), str(out / "average.v")]) == 0
+    wrong = tmp_path / "wrong.ccir"
+    wrong.write_text(STREAM.replace("rounding=floor", "rounding=nearest_even"))
+    assert run(["verify", str(wrong), str(out)]) == 1
+
+
+def test_a_build_that_was_changed_is_vouched_for_no_more(
+        adder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "build"
+    assert run(["compile", str(adder), "-o", str(out), "--prove"]) == 0
+    (out / "adder.v").write_text((out / "adder.v").read_text().replace("+", "-"))
+    capsys.readouterr()
+    assert run(["report", str(out)]) == 1
+    assert "adder.v changed since the certificate was given" in capsys.readouterr().out
+    assert run(["simulate", str(out), "--exhaustive"]) == 2
+    (out / "certificate.json").write_text("[" * 100_000)
+    assert run(["report", str(out)]) == 2
+    assert run(["compile", str(adder), "-o", str(out)]) == 2
+
+
+def test_files_of_the_user_in_a_build_are_never_lost(adder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "build"
+    assert run(["compile", str(adder), "-o", str(out)]) == 0
+    (out / "synth").mkdir()
+    assert run(["compile", str(adder), "-o", str(out)]) == 2
+    assert (out / "synth").is_dir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    assert run(["compile", str(adder), "-o", str(link)]) == 0
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "adder.v").is_file()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_and_a_closed_pipe_are_no_bugs(tmp_path: Path) -> None:
+    command = f"{sys.executable} -c 'from circuitc.cli import main; main()' ops"
+    full = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False)
+    assert (full.returncode, full.stderr.count("\n")) == (2, 1)
+    piped = subprocess.run(["bash", "-c", f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}"], capture_output=True,
+                           text=True, check=False)
+    assert (piped.returncode, piped.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("more", [["--time", "-1"], ["--time", "nan"], ["--prove", "--no-verify"]])
+def test_wishes_that_make_no_sense_are_refused(adder: Path, tmp_path: Path, more: list[str]) -> None:
+    assert run(["compile", str(adder), "-o", str(tmp_path / "b"), *more]) == 2
+    assert not (tmp_path / "b").exists()

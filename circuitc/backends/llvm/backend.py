@@ -38,7 +38,7 @@ class Design:
 
 
 class LLVM:
-    """The CPU: `<prefix>.ll`, `.o`, `.so` (where there is a C compiler to link with) and `.h`.
+    """The CPU: `.ll`, `.o`, `.so` (where there is a C compiler) and C header; options cpu, prefix, shape.
 
     Options: `cpu` (`baseline`, `native` or LLVM's name of a processor), `prefix` (of all names; the module's name by
     default), `shape` (of netlists: `straight`, `table`, or `auto` by size).

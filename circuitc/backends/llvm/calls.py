@@ -44,12 +44,12 @@ def _called(body: Body, func: Func, node: Node) -> dict[str, Held]:
     kernel = body.kernel
     inputs = [body.packed(v).pointer for v in node.operands]
     lengths = [body.type(v).shape[0] for v, p in zip(node.operands, func.inputs, strict=True)
-               if p.rate == "step" and func.schedule.kind != "once"]
+               if func.is_stepped(p)]
     steps = steps_of(func, lengths)
     results: dict[str, Held] = {}
     outputs: list[Any] = []
     for port in func.results:
-        stepped = port.rate == "step" and func.schedule.kind != "once"
+        stepped = func.is_stepped(port)
         view = body.buffer(port.type.with_shape((steps, *port.type.shape)) if stepped else port.type)
         body.keep(view)
         results[port.name] = view

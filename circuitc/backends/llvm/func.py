@@ -19,7 +19,7 @@ from .kernel import Kernel, index, number
 from .lowering import LOWERINGS
 from .memory import I8, I64, POINTER, aligned_up, bytes_of, storage_bits
 from .netlist_func import write_netlist_func
-from .ports import RUN, STEP, initial_bytes, is_stepped, registers_of
+from .ports import RUN, STEP, initial_bytes, registers_of
 from .unit import Unit, callees, reachable
 
 
@@ -135,7 +135,7 @@ class _Ports:
 
     def _at(self, pointer: Any, port: Port, sample: Any, step: Any) -> Any:
         b = self.kernel.builder
-        place = b.add(b.mul(sample, self.steps), step) if is_stepped(self.func, port) else sample
+        place = b.add(b.mul(sample, self.steps), step) if self.func.is_stepped(port) else sample
         return self.kernel.at(pointer, b.mul(place, index(bytes_of(port.type))))
 
 
@@ -144,7 +144,7 @@ def _finish_until(kernel: Kernel, ports: _Ports, sample: Any, steps: Any, done: 
     b, func = kernel.builder, ports.func
     count = kernel.load(taken, I64)
     for k, port in enumerate(func.outputs):
-        if is_stepped(func, port):
+        if func.is_stepped(port):
             last = ports.output(k, sample, b.sub(count, index(1)))
             with kernel.loop(b.sub(steps, count)) as more:
                 kernel.copy(ports.output(k, sample, b.add(count, more)), last, bytes_of(port.type))

@@ -10,7 +10,7 @@ from typing import Any
 from circuitc.ir import Func, Netlist, Port, Type
 
 from .memory import bytes_of, c_type, storage_bits
-from .ports import is_stepped, registers_of
+from .ports import registers_of
 
 SCHEMA = "circuitc.ports/1"
 _KEYWORDS = """
@@ -65,7 +65,7 @@ def _describe(t: Type) -> str:
 
 
 def _layout(func: Func, port: Port) -> str:
-    axes = ["batch", *(["steps"] if is_stepped(func, port) else []), *map(str, port.type.shape)]
+    axes = ["batch", *(["steps"] if func.is_stepped(port) else []), *map(str, port.type.shape)]
     return "".join(f"[{a}]" for a in axes)
 
 
@@ -166,7 +166,7 @@ def _port_facts(func: Func, ports: Sequence[Port], direction: str) -> list[dict[
         t, e = port.type, port.encoding
         facts.append({
             "name": port.name, "c": name, "direction": direction, "type": str(t), "bits": t.bits,
-            "rate": "step" if is_stepped(func, port) else "call", "c_type": c_type(t),
+            "rate": "step" if func.is_stepped(port) else "call", "c_type": c_type(t),
             "element_bits": storage_bits(t), "bytes": bytes_of(t), "layout": _layout(func, port),
             "encoding": {"scale": e.scale, "zero_point": e.zero_point, "bit_order": e.bit_order,
                          **({"levels": list(e.levels)} if e.levels else {})}})

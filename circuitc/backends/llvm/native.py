@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Func, Module, Netlist, Port
+from circuitc.ir import Func, Module, Netlist, Port, call_steps
 
 from . import target as targets
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
-from .ports import is_stepped, registers_of
+from .ports import registers_of
 from .unit import Unit, reachable
 
 Raw = NDArray[Any]
@@ -105,9 +105,9 @@ class NativeFunction:
         func = self.func
         arrays = _checked(func, inputs)
         batch = len(arrays[0]) if arrays else 1
-        steps = _steps(func, arrays)
+        steps = call_steps(func, arrays)
         initial = self.initial(batch, dict(state or {}))
-        outputs = [np.empty((batch, steps, *p.type.shape) if is_stepped(func, p) else (batch, *p.type.shape),
+        outputs = [np.empty((batch, steps, *p.type.shape) if func.is_stepped(p) else (batch, *p.type.shape),
                             compact_dtype(p.type)) for p in func.results]
         if batch:
             with self._scratch() as scratch:
@@ -239,7 +239,7 @@ def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
         if port.name not in inputs:
             raise error(f"@{func.name} needs the input {port.name}: {port.type}")
         raw = np.asarray(inputs[port.name])
-        lead = 1 + is_stepped(func, port)
+        lead = 1 + func.is_stepped(port)
         if raw.ndim != lead + port.type.rank or raw.shape[lead:] != port.type.shape:
             axes = ["batch", "steps"][:lead]
             raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, port.type.shape)])}], "
@@ -249,23 +249,6 @@ def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
     if len(batches) > 1:
         raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
     return checked
-
-
-def _steps(func: Func, arrays: Sequence[Raw]) -> int:
-    lengths = {a.shape[1] for p, a in zip(func.inputs, arrays, strict=True) if is_stepped(func, p)}
-    if len(lengths) > 1:
-        raise error(f"step inputs of @{func.name} have different lengths: {sorted(lengths)}")
-    match func.schedule.kind:
-        case "once":
-            return 1
-        case "stream":
-            if not lengths or lengths == {0}:
-                raise error(f"@{func.name} is a stream and needs at least one item of a step input")
-            return lengths.pop()
-        case _:
-            if lengths - {func.schedule.count}:
-                raise error(f"step inputs of @{func.name} need {func.schedule.count} items, got {lengths.pop()}")
-            return func.schedule.count
 
 
 def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto") -> NativeFunction:

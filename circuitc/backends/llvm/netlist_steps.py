@@ -12,7 +12,7 @@ from circuitc.ir import BIT, Func, Netlist, Port, Type
 from .kernel import Kernel, index, number
 from .memory import I64, POINTER, aligned_up, bytes_of, storage_bits
 from .packing import packer, unpacker, working_bytes
-from .ports import initial_bytes, is_stepped, registers_of
+from .ports import initial_bytes, registers_of
 from .unit import Unit
 
 
@@ -69,7 +69,7 @@ class Block:
         kernel, b = self.kernel, self.kernel.builder
         array = kernel.load(kernel.at(pointers, k, POINTER), POINTER)
         size = index(bytes_of(port.type))
-        if not is_stepped(self.func, port):
+        if not self.func.is_stepped(port):
             return kernel.at(array, b.mul(self.base, size)), size
         stride = b.mul(self.count_steps, size)
         return kernel.at(array, b.add(b.mul(self.base, stride), b.mul(step, size))), stride
@@ -78,7 +78,7 @@ class Block:
         """Pack the input ports of one rate."""
         bit = 0
         for k, port in enumerate(self.func.inputs):
-            if port.rate == rate or (rate == "call" and not is_stepped(self.func, port)):
+            if port.rate == rate or (rate == "call" and not self.func.is_stepped(port)):
                 place, stride = self._samples(self.inputs, k, port, step)
                 self.owner.pack(self.kernel, self.scratch, port.type, place, stride, self.count, bit)
             bit += port.type.bits
@@ -115,7 +115,7 @@ class Block:
         """Unpack the output ports of these rates (`step` ports have an axis of steps only where the func steps)."""
         bit = 0
         for k, port in enumerate(self.func.outputs):
-            if ("step" if is_stepped(self.func, port) else "call") in rates or len(rates) == 2:
+            if ("step" if self.func.is_stepped(port) else "call") in rates or len(rates) == 2:
                 place, stride = self._samples(self.outputs, k, port, step)
                 row = self.owner.row(self.scratch, self.kernel, rows, bit)
                 self.owner.unpack(self.kernel, self.scratch, port.type, place, stride, self.count, row)

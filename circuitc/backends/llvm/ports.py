@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from circuitc.ir import Func, Port
+from circuitc.ir import Func
 
 from .memory import I64, POINTER, Record, record, to_compact
 
@@ -15,11 +15,6 @@ STEP = (POINTER, POINTER, I64, POINTER, POINTER)
 def registers_of(func: Func) -> Record:
     """Lay out the registers of one sample."""
     return record([r.type for r in func.registers])
-
-
-def is_stepped(func: Func, port: Port) -> bool:
-    """Tell whether a port has an axis of steps in a call."""
-    return port.rate == "step" and func.schedule.kind != "once"
 
 
 def initial_bytes(func: Func) -> bytes:

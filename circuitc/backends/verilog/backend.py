@@ -28,7 +28,7 @@ from .usage import sink_unread_bits
 
 
 class Verilog:
-    """Synthesizable Verilog-2001: see `circuitc.backends.base.Backend`."""
+    """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors."""
 
     name = "verilog"
 

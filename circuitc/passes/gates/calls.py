@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from circuitc.diagnostics import error
 from circuitc.ir import Func, Netlist, Node, Port
-from circuitc.ir.interpreter import stepped
 from circuitc.ir.ops.structure import raw_bits
 from circuitc.ir.types import Type
 
@@ -70,13 +69,13 @@ def _steps(func: Func, arguments: Sequence[Word]) -> int:
 
 
 def _at_step(func: Func, port: Port, word: Word, step: int) -> Word:
-    return word[step * port.type.bits:(step + 1) * port.type.bits] if stepped(func, port.rate) else word
+    return word[step * port.type.bits:(step + 1) * port.type.bits] if func.is_stepped(port) else word
 
 
 def _gathered(func: Func, taken: Sequence[Sequence[Word]], steps: int) -> dict[str, Word]:
     """Collect outputs: of a step port all steps, padded with the last one, of others the last."""
     padded = [*taken, *[taken[-1]] * (steps - len(taken))]
-    return {p.name: tuple(x for results in padded for x in results[k]) if stepped(func, p.rate) else taken[-1][k]
+    return {p.name: tuple(x for results in padded for x in results[k]) if func.is_stepped(p) else taken[-1][k]
             for k, p in enumerate(func.outputs)}
 
 
