@@ -37,7 +37,7 @@ class _Signals:
         self._taken.update(sources, outputs)
         self.plain: list[str] = ["", *sources]
         for node in range(len(self.plain), net.nodes):  # 0.6 us a gate
-            wish = net.names.get(node, "")
+            wish = net.names.get(node, "").partition(" (")[0]
             if outputs.get(wish) == node << 1 or (wish not in self._taken and _LEGAL.fullmatch(wish)):
                 self._taken.add(wish)
                 self.plain.append(wish)

@@ -45,7 +45,8 @@ class Netlist:
 
     `weight` runs parallel to `fanin` (0 for all but threshold gates) and is empty where there are none; `data` has one
     number a node: the truth table of a LUT (as uint64 bits), the threshold of a threshold gate, else 0; empty where
-    there is no such gate. Arrays are read-only. `names` gives some nodes the name they had in the source.
+    there is no such gate. Arrays are read-only. `names` gives some nodes the name they had in the source, with the
+    place in the model they came from in parentheses behind it where it is known: `carry (net.json:layers[0])`.
     """
 
     inputs: int
@@ -144,10 +145,10 @@ class NetlistBuilder:
         assert 0 <= index < self.inputs
         return (1 + index) << 1
 
-    def name(self, literal: int, name: str) -> None:
-        """Remember a name for a literal's node, if it has none yet."""
-        if not literal & 1 and literal >> 1 > self.inputs:
-            self._names.setdefault(literal >> 1, name)
+    def name(self, literal: int, name: str, *, replace: bool = False) -> None:
+        """Remember a name for a literal's node, if it has none yet (or with `replace` in any case)."""
+        if not literal & 1 and literal >> 1 > self.inputs and (replace or literal >> 1 not in self._names):
+            self._names[literal >> 1] = name
 
     def and_(self, a: int, b: int) -> int:
         """Give a literal of a AND b."""

@@ -325,3 +325,15 @@ def test_netlists_parse(parser):
     definition = parser.parse(text_of(func)).description.definitions[0]
     assert definition.name == "n"
     assert {Kind(k).name for k in netlist.kind} >= {"AND", "LUT", "THRESHOLD"}
+
+
+def test_a_name_cannot_leave_its_comment() -> None:
+    from circuitc.ir import parse_module
+
+    text = 'func @m(%a: bit, %b: bit) -> (%y: bit) once {\n  netlist {\n    and 2 4\n    outputs 6\n' \
+           '    name 3 "q\\n  assign y = 1; // \\u2028 (or\\rigin)"\n  }\n}\n'
+    emission = VERILOG.emit(VERILOG.build(parse_module(text), {}))
+    lines = emission.files["m.v"].decode().splitlines()
+    code = [line.split("//")[0].rstrip() for line in lines]
+    assert [line for line in code if line.lstrip().startswith(("assign", "wire"))] == [
+        "  wire q_assign_y_1 = a & b;", "  assign y = q_assign_y_1;"]

@@ -17,7 +17,7 @@ from .clocked import clocked_unit
 from .design import Design, Gates, Item, Pin, Unit
 from .gates import gate_lines
 from .interface import Interface, Signal, called, interfaces, needed
-from .names import Names
+from .names import Names, one_line
 from .options import parse_options, wrong_options
 from .portmap import latency, port_map
 from .printer import declaration, item_lines
@@ -148,10 +148,10 @@ def _bits(signals: Sequence[Signal]) -> list[str]:
 
 def unit_lines(unit: Unit) -> list[str]:
     """Print one module."""
-    lines = [*(f"// {_plain(remark)}" for remark in unit.remarks), f"module {unit.name} ("]
+    lines = [*(f"// {one_line(remark)}" for remark in unit.remarks), f"module {unit.name} ("]
     for k, pin in enumerate(unit.pins):
         comma = "," if k + 1 < len(unit.pins) else ""
-        lines.append(f"  {_pin(pin)}{comma}" + (f"  // {_plain(pin.comment)}" if pin.comment else ""))
+        lines.append(f"  {_pin(pin)}{comma}" + (f"  // {one_line(pin.comment)}" if pin.comment else ""))
     lines.append(");")
     lines += gate_lines(unit.body) if isinstance(unit.body, Gates) else [
         line for item in unit.body for line in _item(item)]
@@ -166,15 +166,10 @@ def _pin(pin: Pin) -> str:
 
 def _item(item: Item) -> list[str]:
     if item.tree is None:
-        return [f"  // {_plain(item.comment)}"]
+        return [f"  // {one_line(item.comment)}"]
     first, *rest = item_lines(item.tree)
-    comment = f"  // {_plain(item.comment)}" if item.comment else ""
+    comment = f"  // {one_line(item.comment)}" if item.comment else ""
     return [f"  {first}{comment}", *[f"  {line}" for line in rest]]
-
-
-def _plain(text: str) -> str:
-    """Keep a comment on its line, and ASCII, whatever names a model has."""
-    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
 
 
 def _figures(module: Module, units: Sequence[Unit], top: Interface) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from circuitc.ir import Kind, Netlist
 
 from .cover import lut_template
 from .design import Gates
-from .names import Names
+from .names import Names, one_line
 from .sums import compress
 
 Nodes = NDArray[np.int64]
@@ -33,7 +33,7 @@ def gate_lines(gates: Gates) -> list[str]:
     printer = _Lines(netlist, spelling)
     lines = printer.all()
     for node, source in remarks.items():
-        lines[node - 1 - netlist.inputs] += f"  // {source}"
+        lines[node - 1 - netlist.inputs] += f"  // {one_line(source)}"
     outputs = [f"  assign {port} = {spelling[literal]};"
                for port, literal in zip(gates.outputs, netlist.outputs.tolist(), strict=True)]
     return lines + outputs + _unread(gates, positive, printer.ignored)
@@ -43,7 +43,8 @@ def _spell(gates: Gates) -> tuple[list[str], dict[int, str]]:
     """Name every node, and give the source's own name where it could not be kept."""
     netlist = gates.netlist
     names = Names(*gates.reserved)
-    given = {node: names.take(name) for node, name in sorted(netlist.names.items()) if node > netlist.inputs}
+    given = {node: names.take(name.partition(" (")[0]) for node, name in sorted(netlist.names.items())
+             if node > netlist.inputs}
     prefix = "n"
     taken = {*gates.reserved, *given.values()}
     while any(re.fullmatch(rf"{prefix}\d+(_[sc]\d+)?", name) for name in taken):
@@ -52,7 +53,7 @@ def _spell(gates: Gates) -> tuple[list[str], dict[int, str]]:
     positive = ["1'b0", *gates.inputs, *[f"{prefix}{n}" for n in range(first, netlist.nodes)]]
     for node, name in given.items():
         positive[node] = name
-    return positive, {node: source for node, source in netlist.names.items()
+    return positive, {node: source.removeprefix(f"{given[node]} ") for node, source in netlist.names.items()
                       if node in given and given[node] != source}
 
 

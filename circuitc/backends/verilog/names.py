@@ -61,3 +61,8 @@ class Names:
         self._next[base] = count
         self._taken.add(name)
         return name
+
+
+def one_line(text: str) -> str:
+    """Keep a comment on its line, and ASCII, whatever names a model has."""
+    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)

@@ -77,7 +77,7 @@ class Lowering:
             word = self._resized(node, _WORD_RULES[node.op](self, node))
         self._words[value] = word
         if node.op not in ("element", "stack"):
-            self.scope.name(word, self._prefix + node.name)
+            self.scope.name(word, self._prefix + node.name, node.origin)
 
     def _is_wiring(self, node: Node) -> bool:
         """Tell whether a node only moves bits of a word that is there."""

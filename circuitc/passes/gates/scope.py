@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,7 @@ class Scope:
     templates: Templates = field(default_factory=dict)
     scalar: dict[str, Graph] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    named: set[int] = field(default_factory=set)
+    named: dict[int, str] = field(default_factory=dict)
 
     def graph(self, func: Func) -> Graph:
         """Give a func's body in scalar ops."""
@@ -36,19 +37,23 @@ class Scope:
             self.scalar[func.name] = scalarize(func.body)
         return self.scalar[func.name]
 
-    def name(self, word: Word, name: str) -> None:
-        """Name the gates of a word: bit k of a wide word is `name_bk`. The first name of a gate stays."""
+    def name(self, word: Word, name: str, origin: str = "") -> None:
+        """Name the gates of a word: bit k of a wide word is `name_bk`, with the origin in parentheses behind it.
+
+        The first name of a gate stays, but one that `scalarize` made up gives way to one of the program.
+        """
         for k, literal in enumerate(word):
             node = literal >> 1
-            if literal & 1 or node <= self.builder.inputs or node in self.named:
+            if literal & 1 or node <= self.builder.inputs or not _is_made_up(self.named.get(node, "_t")) or (
+                    node in self.named and _is_made_up(name)):
                 continue
             wish = unique = name if len(word) == 1 else f"{name}_b{k}"
             count = 1
             while unique in self.taken:
                 unique, count = f"{wish}_{count}", count + 1
             self.taken.add(unique)
-            self.named.add(node)
-            self.builder.name(literal, unique)
+            self.named[node] = unique
+            self.builder.name(literal, f"{unique} ({origin})" if origin else unique, replace=True)
 
     def check_size(self, node: Node, func: Func) -> None:
         """Refuse to unroll further than the limit."""
@@ -80,3 +85,8 @@ def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
                 result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)
         literal.append(result)
     return tuple(literal[f >> 1] ^ f & 1 for f in part.outputs.tolist())
+
+
+def _is_made_up(name: str) -> bool:
+    """Tell whether a name is one that `scalarize` gave to a helper value, such as `sum_t_3`."""
+    return re.search(r"_t(_\d+)?(_b\d+)?$", name) is not None
