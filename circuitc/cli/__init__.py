@@ -1,5 +1,5 @@
 """The command line: a thin shell over the API, with the same names."""
 
-from .app import main
+from .entry import main
 
 __all__ = ["main"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuitc.cli.app import run
+from circuitc.cli.entry import run
 from circuitc.plugins import plugin_names
 
 ROOT = Path(__file__).resolve().parents[2]

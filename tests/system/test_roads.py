@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import circuitc
-from circuitc.cli.app import run
+from circuitc.cli.entry import run
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 EPFL = ["adder", "bar", "ctrl", "dec", "i2c", "int2float", "max", "multiplier", "router", "sin", "square", "voter"]
