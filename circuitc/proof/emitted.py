@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -128,4 +128,12 @@ def _renamed(design: Module, wanted: Func, names: Mapping[str, str] | None) -> M
     else:
         outputs = tuple(replace(p, name=names.get(p.name, p.name)) for p in func.outputs)
     inputs = tuple(replace(p, name=names.get(p.name, p.name)) for p in func.inputs)
-    return replace(design, funcs={func.name: replace(func, inputs=inputs, outputs=outputs)}, main=func.name)
+    typed = replace(func, inputs=_typed(inputs, wanted.inputs), outputs=_typed(outputs, wanted.outputs))
+    return replace(design, funcs={func.name: typed}, main=func.name)
+
+
+def _typed(read: Sequence[Port], wanted: Sequence[Port]) -> tuple[Port, ...]:
+    """Give bits that were read the types that they were emitted for."""
+    types = {p.name: p for p in wanted}
+    return tuple(replace(p, type=q.type, encoding=q.encoding)
+                 if (q := types.get(p.name)) is not None and q.type.bits == p.type.bits else p for p in read)
