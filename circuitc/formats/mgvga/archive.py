@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import CircuitError, Source, Span, error
+from circuitc.diagnostics import CircuitError, error
 
 from .pickled import Decoder, Record, Stub
 
-MAX_PICKLE_BYTES = 1 << 28
+MAX_PICKLE_BYTES = 1 << 26    # 2 us a byte at worst
 MAX_STORAGE_BYTES = 1 << 31   # of all storages together
 MAX_INNER_BYTES = 1 << 30     # of the .pt in a .pt.zip
 MAX_RATIO = 200               # graphs compress by 5 to 50; what is tighter than this is a bomb
@@ -109,7 +109,7 @@ class _Archive:
         return Decoder(self._source, stubs, self._storage).decode(
             _member(self._archive, info, MAX_PICKLE_BYTES, self._source))
 
-    def _byte_order(self) -> str:
+    def _byte_order(self) -> Literal["<", ">"]:
         info = self._names.get(f"{self._folder}byteorder")
         text = _member(self._archive, info, 64, self._source).strip() if info else b"little"
         if text not in (b"little", b"big"):
@@ -199,7 +199,7 @@ def _attributes(value: Any, source: str) -> tuple[dict[str, Any], str]:
         raise error(f"{source}: the file holds {what}, not a torch_geometric Data object")
     store = value.fields.get("_store")
     if store is None:
-        return value.fields, "PyG 1" if "edge_attr" in value.fields else "attributes"
+        return value.fields, "PyG 1" if "edge_attr" in value.fields else "items"
     mapping = store.fields.get("_mapping") if isinstance(store, Record) else None
     if not isinstance(mapping, dict):
         raise error(f"{source}: the Data object's storage has no mapping of attributes")

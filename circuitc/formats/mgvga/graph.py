@@ -121,7 +121,7 @@ def _names(value: Any, node_type: Int64, source: str) -> tuple[str, ...]:
 
 
 def _directed(edges: Int64, node_type: Int64, names: Sequence[str], source: str) -> tuple[Int64, str]:
-    """Turn edges from driver to sink: inputs have no fan-in and outputs drive nothing, in one direction or the other."""
+    """Turn edges from driver to sink: the way in which inputs have no fan-in and outputs drive nothing."""
     forward = _misdirected(edges, node_type)
     if len(forward) == 0:
         return edges, "driver to sink"

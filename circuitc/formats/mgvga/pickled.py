@@ -32,7 +32,7 @@ class Record:
     """What stands for an object of an allowed class: its attributes by name."""
 
     name: str
-    fields: dict[str, Any] = field(default_factory=lambda: {})
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class _Mark:
