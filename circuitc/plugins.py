@@ -21,6 +21,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger": "circuitc.formats.aiger:AIGER",
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
+    "mgvga": "circuitc.formats.mgvga:MGVGA",
     "bench": "circuitc.formats.bench:BENCH",
     "boolearn": "circuitc.formats.boolearn:BOOLEARN",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
