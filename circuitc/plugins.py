@@ -45,6 +45,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "resubstitute": "circuitc.passes.logic:Resubstitute",
     "sat-sweep": "circuitc.passes.logic:SatSweep",
     "abc": "circuitc.passes.abc_script:Abc",
+    "deep-synthesis": "circuitc.passes.logic:DeepSynthesis",
     "xor-maj": "circuitc.passes.xor_maj:XorMaj",
     "map-luts": "circuitc.passes.map_luts:MapLuts",
     "detect-thresholds": "circuitc.passes.detect_thresholds:DetectThresholds",

@@ -87,3 +87,27 @@ class SatSweep(NetlistPass):
     def run(self, netlist: Netlist, context: Context) -> Netlist:
         script = f"&get; &fraig -x -C {self.conflicts}; &put"
         return optimize_ands(netlist, script, context, what="ABC's &fraig")
+
+
+@dataclass(frozen=True, slots=True)
+class DeepSynthesis(NetlistPass):
+    """Search long, by seeded random recipes, for fewer ANDs: often a fifth less than any fixed script finds.
+
+    Its time grows fast (2 s for 300 gates, 5 s for 1000, 25 s for 3000), so netlists of more than `most` gates stay.
+    `rounds` (1..100) searches go on until three recipes in a row bring nothing. The netlist becomes two-input ANDs.
+    """
+
+    most: int = 1500
+    rounds: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= 100:
+            raise error(f"deep-synthesis: rounds is 1 to 100, got {self.rounds}")
+        if self.most < 0:
+            raise error(f"deep-synthesis: most is a number of gates, got {self.most}")
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if netlist.gates > self.most:
+            return netlist
+        script = f"&get; &deepsyn -I {self.rounds} -J 3; &put"
+        return optimize_ands(netlist, script, context, what="ABC's &deepsyn")

@@ -32,7 +32,7 @@ def threshold_of(table: int, count: int) -> ThresholdGate | None:
         if change.min() < 0 < change.max():
             return None
         falls.append(bool(change.min() < 0))
-    rising = np.flip(rows, [count - 1 - j for j in range(count) if falls[j]])
+    rising = np.flip(rows, tuple(count - 1 - j for j in range(count) if falls[j]))
     influence = [int(np.diff(rising, axis=count - 1 - j).sum()) for j in range(count)]
     order = sorted(range(count), key=lambda j: (-influence[j], j))
     canonical = rising.transpose([count - 1 - j for j in reversed(order)])  # the most influential is input 0
