@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,21 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     text = wish.passes if wish.passes is not None else default_pipeline(module, target)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
-    check = check_exact if wish.verify else None
+    check = _check(wish)
     given = wish.calibration
     calibration = read_calibration(Path(given), module.entry) if isinstance(given, (str, Path)) else given
     reference = run_passes(module, passes[:exact_from], calibration=calibration, check=check)
     return reference, run_passes(reference, passes[exact_from:], calibration=calibration, check=check)
+
+
+def _check(wish: Wishes) -> Callable[..., Mapping[str, Any]] | None:
+    """Choose how exact passes are checked: by vectors, with `prove` by proof where the bodies are gates, or not."""
+    if not wish.verify:
+        return None
+    if not wish.prove:
+        return check_exact
+    from circuitc.proof import prove_exact
+    return partial(prove_exact, seconds=wish.seconds)
 
 
 def default_pipeline(module: Module, target: str) -> str:

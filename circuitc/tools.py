@@ -83,7 +83,7 @@ TOOLS: dict[str, Tool] = {
     "iverilog": Tool("compile Verilog for simulation", "apt-get install iverilog", ("-V",)),
     "vvp": Tool("simulate compiled Verilog", "apt-get install iverilog", ("-V",)),
     "verilator": Tool("simulate Verilog fast", "apt-get install verilator", ("--version",)),
-    "yosys-abc": Tool("prove big circuits equal", "pip install pyosys", ("-q", "version")),
+    "yosys-abc": Tool("optimize logic and prove big circuits equal", "pip install pyosys", ("-q", "version")),
     "pyosys": Tool("read Verilog back", "pip install pyosys"),
 }
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from circuitc.diagnostics import Diagnostic, nearest
 from circuitc.ir import Module
+from circuitc.ir.deltas import encode_deltas
 
 from .base import Emission
 from .gate_level import Circuit, circuit_of, gate_level_faults, port_map
@@ -66,19 +66,6 @@ def encode_binary(circuit: Circuit) -> bytes:
     deltas = np.stack([first + 2 * np.arange(len(pairs), dtype=np.int64) - high, high - low], axis=1)
     return b"".join([_header("aig", circuit), _latches(circuit, numbered=False), _outputs(circuit),
                      encode_deltas(deltas.ravel()), _symbols(circuit)])
-
-
-def encode_deltas(deltas: NDArray[np.integer]) -> bytes:
-    """Print numbers below 2**35 in seven bits a byte, lowest first, the high bit saying that more follow (LEB128)."""
-    length = np.ones(len(deltas), np.int64)
-    for k in range(1, 5):
-        length += deltas >> 7 * k > 0
-    start = np.cumsum(length) - length
-    out = np.zeros(int(np.sum(length)), np.uint8)
-    for k in range(5):
-        here = length > k
-        out[start[here] + k] = deltas[here] >> 7 * k & 0x7F | np.where(length[here] > k + 1, 0x80, 0)
-    return out.tobytes()
 
 
 def encode_ascii(circuit: Circuit) -> bytes:

@@ -35,8 +35,25 @@ NAMED: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "cse",       # one function of one value is one table
         "dce",
     ),
+    "logic-fast": (
+        "strash",                    # what is shared before ABC need not be found by it
+        "abc{script=resyn2}",        # the balance of time and size that everyone compares with
+    ),
+    "logic-best": (
+        "strash",
+        'abc{script="resyn2; resyn2"}',
+        'abc{script="compress2rs; compress2rs"}',  # resubstitution finds what rewriting of small cones left
+        "sat-sweep",                 # equal gates that are far apart
+        'abc{script="dch; balance"}',  # other structures for the same functions, for the next rewriting
+        'abc{script="&get -n; &dc2; &put; compress2rs"}',
+        "deep-synthesis",            # last: its time grows with what the others leave
+    ),
+    "luts-best": (
+        "strash",
+        "map-luts{effort=best}",
+    ),
 })
-"""Names for rows of passes. Each comment is the reason for the place of its pass."""
+"""Names for rows of passes, each as pipelines write it. A comment is the reason for the place of its pass."""
 
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 _OPEN, _CLOSE = "<{[(", ">}])"
@@ -99,7 +116,7 @@ class _Reader:
         if name in NAMED:
             if self._peek() == "{":
                 raise self._error(f"{name} stands for {','.join(NAMED[name])} and takes no options", self.place)
-            yield from (find_pass(n)() for n in NAMED[name])
+            yield from (p for part in NAMED[name] for p in parse_pipeline(part, name))
             return
         cls: type[Pass] = self._placed(lambda: find_pass(name), start, self.place)
         options = self._options(cls) if self._take("{") is not None else {}

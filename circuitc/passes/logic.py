@@ -1,0 +1,113 @@
+"""Passes that make and-inverter graphs smaller or shallower: each is one ABC command, and is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from circuitc.diagnostics import error
+from circuitc.ir import Netlist
+
+from .abc import optimize_ands
+from .base import Context, NetlistPass
+
+
+@dataclass(frozen=True, slots=True)
+class Balance(NetlistPass):
+    """Rebuild chains of ANDs as balanced trees: fewer levels.
+
+    The netlist becomes two-input ANDs; it stays as it is where that gives neither fewer levels nor, at as many levels,
+    fewer gates.
+    """
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        return optimize_ands(netlist, "balance", context, what="ABC's balance", depth_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite(NetlistPass):
+    """Replace cones of four inputs by the smallest known ANDs of their function.
+
+    With `zero` also where nothing is gained, which leads out of dead ends. The netlist becomes two-input ANDs.
+    """
+
+    zero: bool = False
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        return optimize_ands(netlist, "rewrite -z" if self.zero else "rewrite", context, what="ABC's rewrite",
+                             sideways=self.zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Refactor(NetlistPass):
+    """Replace wide cones by a factored form of their function.
+
+    With `zero` also where nothing is gained. The netlist becomes two-input ANDs.
+    """
+
+    zero: bool = False
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        return optimize_ands(netlist, "refactor -z" if self.zero else "refactor", context, what="ABC's refactor",
+                             sideways=self.zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Resubstitute(NetlistPass):
+    """Express gates by others that are there already, within cuts of `cut` inputs (4..16).
+
+    At most `add` (0..3) gates are added for each that goes. The netlist becomes two-input ANDs.
+    """
+
+    cut: int = 8
+    add: int = 1
+
+    def __post_init__(self) -> None:
+        if not 4 <= self.cut <= 16:
+            raise error(f"resubstitute: cut is 4 to 16 inputs, got {self.cut}")
+        if not 0 <= self.add <= 3:
+            raise error(f"resubstitute: add is 0 to 3 gates, got {self.add}")
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        return optimize_ands(netlist, f"resub -K {self.cut} -N {self.add}", context, what="ABC's resub")
+
+
+@dataclass(frozen=True, slots=True)
+class SatSweep(NetlistPass):
+    """Merge gates that SAT proves to be equal or opposite everywhere, with at most `conflicts` conflicts for a pair.
+
+    The netlist becomes two-input ANDs.
+    """
+
+    conflicts: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.conflicts <= 999_999_999:
+            raise error(f"sat-sweep: conflicts is 1 to 999999999, got {self.conflicts}")
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        script = f"&get; &fraig -x -C {self.conflicts}; &put"
+        return optimize_ands(netlist, script, context, what="ABC's &fraig")
+
+
+@dataclass(frozen=True, slots=True)
+class DeepSynthesis(NetlistPass):
+    """Search long, by seeded random recipes, for fewer ANDs: often a fifth less than any fixed script finds.
+
+    Its time grows fast (2 s for 300 gates, 5 s for 1000, 25 s for 3000), so netlists of more than `most` gates stay.
+    `rounds` (1..100) searches go on until three recipes in a row bring nothing. The netlist becomes two-input ANDs.
+    """
+
+    most: int = 1500
+    rounds: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= 100:
+            raise error(f"deep-synthesis: rounds is 1 to 100, got {self.rounds}")
+        if self.most < 0:
+            raise error(f"deep-synthesis: most is a number of gates, got {self.most}")
+
+    def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if netlist.gates > self.most:
+            return netlist
+        script = f"&get; &deepsyn -I {self.rounds} -J 3; &put"
+        return optimize_ands(netlist, script, context, what="ABC's &deepsyn")
