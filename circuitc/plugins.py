@@ -22,7 +22,9 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
     "bench": "circuitc.formats.bench:BENCH",
+    "blif": "circuitc.formats.blif:BLIF",
     "boolearn": "circuitc.formats.boolearn:BOOLEARN",
+    "verilog": "circuitc.formats.verilog:VERILOG",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
 })
 
@@ -47,6 +49,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "llvm": "circuitc.backends.llvm:BACKEND",
     "verilog": "circuitc.backends.verilog:VERILOG",
     "aiger": "circuitc.backends.aiger:AIGER",
+    "blif": "circuitc.backends.blif:BLIF",
 })
 
 _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({

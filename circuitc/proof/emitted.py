@@ -14,7 +14,12 @@ from circuitc.ir import BIT, ONCE, Func, Module, Port, random_raw, run
 from circuitc.passes.check import sample_inputs
 from circuitc.simulation import engine_name, simulate_verilog
 from circuitc.simulation.read_gates import read_gates
-from circuitc.simulation.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
+from circuitc.simulation.read_verilog import (
+    UNDEFINED,
+    read_aiger_independently,
+    read_blif_independently,
+    read_verilog,
+)
 from circuitc.tools import tool_version
 
 from .equivalence import verify
@@ -85,7 +90,16 @@ def _sample(values: Mapping[str, Any], k: int) -> dict[str, Any]:
 
 def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto") -> Verdict:
     """Read an emitted AIGER file back through Yosys and compare it with the module it was made of."""
-    verdict = verify(module, read_aiger_independently(content), method, seconds=seconds)
+    return _verify_gates(module, content, read_aiger_independently(content), method, seconds)
+
+
+def verify_emitted_blif(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto") -> Verdict:
+    """Read an emitted BLIF file back through Yosys and compare it with the module it was made of."""
+    return _verify_gates(module, content, read_blif_independently(content), method, seconds)
+
+
+def _verify_gates(module: Module, content: bytes, theirs: Module, method: str, seconds: float) -> Verdict:
+    verdict = verify(module, theirs, method, seconds=seconds)
     return replace(verdict, subject=f"the circuit of @{module.entry.name}", reader=f"Yosys {tool_version('pyosys')}",
                    artefact=hashlib.sha256(content).hexdigest())
 
