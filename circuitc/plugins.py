@@ -25,6 +25,9 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "blif": "circuitc.formats.blif:BLIF",
     "boolearn": "circuitc.formats.boolearn:BOOLEARN",
     "verilog": "circuitc.formats.verilog:VERILOG",
+    "graphml": "circuitc.formats.graphml:GRAPHML",
+    "graph-json": "circuitc.formats.graph_json:GRAPH_JSON",
+    "deepgate": "circuitc.formats.deepgate:DEEPGATE",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
 })
 
