@@ -35,6 +35,7 @@ from circuitc.proof import (
     simulate_emitted,
     verify_emitted,
     verify_emitted_aiger,
+    verify_emitted_blif,
 )
 from circuitc.proof.certificate import digest
 
@@ -156,6 +157,13 @@ def _aiger(q: Question) -> Iterator[Claim]:
     yield q.claim(says, verdict, q.final)
 
 
+def _blif(q: Question) -> Iterator[Claim]:
+    content = q.emission.files[q.main]
+    method = "auto" if q.prove else "random"
+    yield q.claim("equals program.ccir", verify_emitted_blif(q.final, content, seconds=q.seconds, method=method),
+                  q.final)
+
+
 def _llvm(q: Question) -> Iterator[Claim]:
     """Run the emitted shared library in this process on vectors, and compare with the interpreter."""
     from circuitc.backends.llvm import load_library
@@ -194,4 +202,4 @@ def _compare(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], ports
 
 
 Check = Callable[[Question], Iterator[Claim]]
-_CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _aiger, "llvm": _llvm}
+_CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _aiger, "blif": _blif, "llvm": _llvm}

@@ -23,7 +23,12 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "ccir": "circuitc.formats.ccir:CCIR",
     "mgvga": "circuitc.formats.mgvga:MGVGA",
     "bench": "circuitc.formats.bench:BENCH",
+    "blif": "circuitc.formats.blif:BLIF",
     "boolearn": "circuitc.formats.boolearn:BOOLEARN",
+    "verilog": "circuitc.formats.verilog:VERILOG",
+    "graphml": "circuitc.formats.graphml:GRAPHML",
+    "graph-json": "circuitc.formats.graph_json:GRAPH_JSON",
+    "deepgate": "circuitc.formats.deepgate:DEEPGATE",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
 })
 
@@ -58,6 +63,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "llvm": "circuitc.backends.llvm:BACKEND",
     "verilog": "circuitc.backends.verilog:VERILOG",
     "aiger": "circuitc.backends.aiger:AIGER",
+    "blif": "circuitc.backends.blif:BLIF",
 })
 
 _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({

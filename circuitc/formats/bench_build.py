@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from circuitc.diagnostics import Source, Span, nearest
-from circuitc.ir import ONCE, STREAM, Func, Kind, Module, Netlist, module_of
-from circuitc.ir.netlist import MAX_LUT_INPUTS
+from circuitc.ir import ONCE, STREAM, Func, Kind, Module, module_of
 
 from .bench_parse import CONSTANTS, RESETS, BenchFile, Definition, split
+from .gate_rows import GateRows, lut, or_, tree
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
 
@@ -30,41 +28,6 @@ def build_module(file: BenchFile, name: str) -> Module:
     return module_of(Func(name, inputs, vector_ports([*file.outputs], rate, "output", span), netlist,
                           bit_registers(states, [RESETS[d.operation] for d in latches], span),
                           STREAM if latches else ONCE, span=span))
-
-
-class GateRows:
-    """Gates in the order in which they are added, nothing shared and nothing simplified."""
-
-    def __init__(self, inputs: int) -> None:
-        self.first = 1 + inputs
-        self._kinds: list[int] = []
-        self._fanins: list[int] = []
-        self._arities: list[int] = []
-        self._tables: dict[int, int] = {}
-
-    def add(self, kind: Kind, fanins: Sequence[int], table: int = 0) -> int:
-        """Add a gate and give its literal."""
-        node = self.first + len(self._kinds)
-        self._kinds.append(kind)
-        self._fanins += fanins
-        self._arities.append(len(fanins))
-        if kind == Kind.LUT:
-            self._tables[node] = table - (1 << 64) if table >> 63 else table
-        return node << 1
-
-    def finish(self, outputs: Sequence[int], names: dict[int, str]) -> Netlist:
-        """Freeze the gates with these outputs."""
-        nodes = self.first + len(self._kinds)
-        kind = np.full(nodes, Kind.INPUT, np.uint8)
-        kind[0] = Kind.FALSE
-        kind[self.first:] = self._kinds
-        offset = np.zeros(nodes + 1, np.int32)
-        offset[self.first + 1:] = np.cumsum(self._arities)
-        fanin = np.array(self._fanins, np.int32)
-        data = np.zeros(nodes if self._tables else 0, np.int64)
-        for node, table in self._tables.items():
-            data[node] = table
-        return Netlist(self.first - 1, kind, offset, fanin, np.array(outputs, np.int32), data, names=names)
 
 
 def _literals(file: BenchFile) -> tuple[dict[str, int], GateRows]:
@@ -143,46 +106,18 @@ def _names(file: BenchFile, literals: dict[str, int], first: int) -> dict[int, s
     return dict(sorted(names.items()))
 
 
-def _tree(rows: GateRows, kind: Kind, operands: Sequence[int]) -> int:
-    """Join operands two by two, neighbours first."""
-    if len(operands) == 2:
-        return rows.add(kind, operands)
-    level = list(operands)
-    while len(level) > 1:
-        joined = [rows.add(kind, (a, b)) for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = joined + level[2 * len(joined):]
-    return level[0]
-
-
-def _lut(rows: GateRows, operands: Sequence[int], table: int) -> int:
-    """Add a look-up table; one too wide for a gate is split on its last operand."""
-    size = 1 << len(operands)
-    if table in (0, (1 << size) - 1):
-        return table & 1
-    if len(operands) <= MAX_LUT_INPUTS:
-        return rows.add(Kind.LUT, operands, table)
-    low = _lut(rows, operands[:-1], table & ((1 << size // 2) - 1))
-    high = _lut(rows, operands[:-1], table >> size // 2)
-    x = operands[-1]
-    return low if low == high else rows.add(Kind.LUT, (low, high, x), 0b11001010)
-
-
-def _or(rows: GateRows, operands: Sequence[int]) -> int:
-    return _tree(rows, Kind.AND, [f ^ 1 for f in operands]) ^ 1
-
-
 _OPERATIONS: dict[str, Callable[[GateRows, Sequence[int], int], int]] = {
-    "AND": lambda rows, f, _: _tree(rows, Kind.AND, f),
-    "NAND": lambda rows, f, _: _tree(rows, Kind.AND, f) ^ 1,
-    "OR": lambda rows, f, _: _or(rows, f),
-    "NOR": lambda rows, f, _: _or(rows, f) ^ 1,
-    "XOR": lambda rows, f, _: _tree(rows, Kind.XOR, f),
-    "XNOR": lambda rows, f, _: _tree(rows, Kind.XOR, f) ^ 1,
+    "AND": lambda rows, f, _: tree(rows, Kind.AND, f),
+    "NAND": lambda rows, f, _: tree(rows, Kind.AND, f) ^ 1,
+    "OR": lambda rows, f, _: or_(rows, f),
+    "NOR": lambda rows, f, _: or_(rows, f) ^ 1,
+    "XOR": lambda rows, f, _: tree(rows, Kind.XOR, f),
+    "XNOR": lambda rows, f, _: tree(rows, Kind.XOR, f) ^ 1,
     "NOT": lambda rows, f, _: f[0] ^ 1,
     "INV": lambda rows, f, _: f[0] ^ 1,
     "BUF": lambda rows, f, _: f[0],
     "BUFF": lambda rows, f, _: f[0],
     "VDD": lambda rows, f, _: 1,
     "GND": lambda rows, f, _: 0,
-    "LUT": _lut,
+    "LUT": lut,
 }

@@ -3,7 +3,7 @@
 from circuitc.simulation.read_verilog import read_verilog
 
 from .certificate import Certificate, Claim, certify
-from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger
+from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger, verify_emitted_blif
 from .equivalence import read_design, verify
 from .evidence import LEVELS, NOT_CHECKED, Evidence, parse_level, weakest
 from .passes import prove_exact
@@ -12,4 +12,4 @@ from .verdict import Counterexample, Verdict
 
 __all__ = ["LEVELS", "NOT_CHECKED", "Certificate", "Claim", "Counterexample", "Evidence", "Verdict", "certify",
            "parse_level", "prove_exact", "read_design", "read_verilog", "simulate_emitted", "verify", "verify_emitted",
-           "verify_emitted_aiger", "weakest", "write_vcd"]
+           "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_vcd"]

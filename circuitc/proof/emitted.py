@@ -14,7 +14,12 @@ from circuitc.ir import BIT, ONCE, Func, Module, Port, random_raw, run
 from circuitc.passes.check import sample_inputs
 from circuitc.simulation import engine_name, simulate_verilog
 from circuitc.simulation.read_gates import read_gates
-from circuitc.simulation.read_verilog import UNDEFINED, read_aiger_independently, read_verilog
+from circuitc.simulation.read_verilog import (
+    UNDEFINED,
+    read_aiger_independently,
+    read_blif_independently,
+    read_verilog,
+)
 from circuitc.tools import tool_version
 
 from .equivalence import verify
@@ -87,9 +92,19 @@ def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60,
                          vectors: int = 100_000) -> Verdict:
     """Read an emitted AIGER file back through Yosys and compare it with the module it was made of.
 
-    An AIGER file has a value of each port in each step: ports with one a call are compared as their steps.
+    A gate list has a value of each port in each step: ports with one a call are compared as their steps.
     """
-    verdict = verify(each_step(module), read_aiger_independently(content), method, seconds=seconds, vectors=vectors)
+    return _verify_gates(module, content, read_aiger_independently(content), method, seconds, vectors)
+
+
+def verify_emitted_blif(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto",
+                        vectors: int = 100_000) -> Verdict:
+    """Read an emitted BLIF file back through Yosys and compare it with the module it was made of, step by step."""
+    return _verify_gates(module, content, read_blif_independently(content), method, seconds, vectors)
+
+
+def _verify_gates(module: Module, content: bytes, theirs: Module, method: str, seconds: float, vectors: int) -> Verdict:
+    verdict = verify(each_step(module), theirs, method, seconds=seconds, vectors=vectors)
     return replace(verdict, subject=f"the circuit of @{module.entry.name}", reader=f"Yosys {tool_version('pyosys')}",
                    artefact=hashlib.sha256(content).hexdigest())
 
