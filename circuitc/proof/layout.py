@@ -120,7 +120,8 @@ class Trial:
         first, second = (m.entry for m in self.modules)
         given, other = one.inputs(0), one.inputs(1)
         undefined = tuple(p for p in second.inputs if self.matching.free and p.name not in given)
-        free = tuple(Port(r.name, r.type) for r in first.registers if r.initial is None)
+        named = {r.name: r for r in (*second.registers, *first.registers) if r.initial is None}
+        free = tuple(Port(r.name, r.type) for r in named.values())
         found = Counterexample(
             _first(given), _first({**one.state(1), **one.state(0)}), _first({p.name: other[p.name] for p in undefined}),
             _first({name: ours[name] for name in theirs}), _first(theirs),
