@@ -44,16 +44,17 @@ class Answer:
 
 def decide(product: Product, method: str, deadline: float) -> Answer:
     """Ask one engine, or for `auto` one after the other; a trace has been run on the product before it is answered."""
-    best = Answer()
+    best, differ = Answer(), int(product.netlist.outputs[0])
+    if differ <= 1:  # ABC leaves a constant output undecided
+        trace = np.zeros((1, product.layout.count), np.uint8) if differ else None
+        return Answer(None if differ else Evidence("proved", method="structural hashing"), trace, "structural hashing")
     if product.latches > MAX_LATCHES:
         return best
     for engine, share in SHARES if method == "auto" else ((method, 1.0),):
-        left = (deadline - time.monotonic()) * share
-        if left < 1:
-            continue
-        best = max(best, _ask(product, engine, left), key=_rank)
-        if best.is_decided:
-            return best
+        left = deadline - time.monotonic()
+        if left < 1 or best.is_decided:
+            break
+        best = max(best, _ask(product, engine, max(1.0, share * left)), key=_rank)
     return best
 
 
