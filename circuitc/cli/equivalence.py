@@ -24,6 +24,10 @@ class Method(StrEnum):
     EXHAUSTIVE = "exhaustive"
     RANDOM = "random"
     ABC = "abc"
+    SCORR = "scorr"
+    DSEC = "dsec"
+    PDR = "pdr"
+    BMC = "bmc"
 
 
 @app.command("verify")

@@ -12,15 +12,19 @@ import numpy as np
 from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Module, Netlist
 from circuitc.simulation.read_verilog import read_verilog
+from circuitc.tools import find_tool
 
-from .evidence import NOT_CHECKED, Evidence
+from .evidence import LEVELS, NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out
 from .matching import Matching, Pairs, Side, lower, match, match_registers
 from .methods import METHODS, Found, solve
+from .product import multiply
 from .question import ask_calls, ask_steps, check_schedules, initial_bits
+from .sequential import SEQUENTIAL, decide
 from .verdict import Verdict
 
 STREAM_ITEMS = (1, 2, 4, 8)    # lengths of streams that unrolling tries, one after the other; vectors take the last
+UNROLL_SHARE = 0.25            # of the time that is left, where sequential engines come after it
 MAX_UNROLLED_NODES = 2_000_000
 BITS_AT_ONCE = 1 << 24         # of the patterns that one batch of vectors holds
 VECTOR_SECONDS = 30            # that vectors may take where the time is up: others than tiny circuits need them
@@ -33,8 +37,10 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
 
     `second` may be a Verilog file (read by Yosys, `top` names its module) or any other model file. Methods: `sat` (SAT
     sweeping), `abc` (ABC's `cec`), `exhaustive` (at most 20 input bits), `random` (`vectors` seeded samples through
-    the interpreter), and `auto`: sat, then abc or exhaustion, and vectors where nothing was decided in `seconds`.
-    Raises CircuitError where the two cannot be compared, such as other ports.
+    the interpreter); for streams `scorr`, `dsec` and `pdr` (ABC's engines on both machines together, from the initial
+    states on) and `bmc` (up to a number of steps); and `auto`: sat, then abc or exhaustion, the sequential engines,
+    and vectors where nothing was decided in `seconds`. Raises CircuitError where the two cannot be compared, such as
+    other ports.
     """
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
@@ -81,18 +87,28 @@ class _Comparison:
             if self.method != "auto":
                 raise
             return self._by_vectors(f"not lowered to gates: {e.diagnostics[0].message}")
+        if self.method in SEQUENTIAL and not self._is_pure:
+            return self._by_product(*sides)
         registers = self._partners(*sides)
         if registers is not None:
             verdict = self._by_steps(*sides, registers)
             if verdict is not None:
                 return verdict
-        return self._undecided() if self._is_pure else self._by_calls(*sides, registers)
+        if self._is_pure:
+            return self._undecided()
+        if self.method == "auto" and self._are_streams and find_tool("yosys-abc"):
+            return self._by_product(*sides, self._by_calls(*sides, registers))
+        return self._by_calls(*sides, registers)
 
     @property
     def _is_pure(self) -> bool:
         """True where both sides are functions of one item."""
         sides = (self.first.entry, self.second.entry)
         return all(not f.registers and f.schedule.kind in ("once", "stream") for f in sides)
+
+    @property
+    def _are_streams(self) -> bool:
+        return self.first.entry.schedule.kind == self.second.entry.schedule.kind == "stream"
 
     def _partners(self, first: Side, second: Side) -> Pairs | None:
         """Pair registers, if each has a partner with the same initial value and calls have the same form."""
@@ -116,11 +132,13 @@ class _Comparison:
         """Decide by unrolling from the initial states: completely, or for streams a few items long."""
         bounded = "stream" in (first.func.schedule.kind, second.func.schedule.kind)
         reached = NOT_CHECKED
+        now = time.monotonic()
+        deadline = now + UNROLL_SHARE * (self.deadline - now) if bounded and self.method == "auto" else self.deadline
         for items in STREAM_ITEMS if bounded else (1,):
             layout = lay_out(first.func, second.func, self.matching, items)
             if len(layout.inputs) * (first.netlist.nodes + second.netlist.nodes) > MAX_UNROLLED_NODES:
                 break
-            found = solve(ask_calls(first, second, self.matching, layout, items), self.method, self.deadline, self.seed)
+            found = solve(ask_calls(first, second, self.matching, layout, items), self.method, deadline, self.seed)
             if found.pattern is not None:
                 return self._different(layout, found)
             if found.evidence is None:
@@ -131,6 +149,25 @@ class _Comparison:
             e = found.evidence
             reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
         return self._undecided() if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
+
+    def _by_product(self, first: Side, second: Side, before: Verdict | None = None) -> Verdict:
+        """Decide by sequential engines, from the initial states on; `before` is what unrolling found out."""
+        if not self._are_streams:
+            raise error(f"{self.method} compares streams and the schedule is `{first.func.schedule}`",
+                        help="use the method sat: calls that end can be unrolled")
+        if before is not None and before.status != "unknown":
+            return before
+        product = multiply(first, second, self.matching)
+        found = decide(product, self.method, self.deadline)
+        if found.trace is not None:
+            layout = lay_out(first.func, second.func, self.matching, len(found.trace))
+            pattern = product.call(found.trace, layout)
+            return self._different(layout, Found(pattern=pattern, method=found.method, solver=found.solver))
+        reached = [e for e in (found.evidence, before and before.evidence) if e]
+        if not reached:
+            return Verdict("unknown", replace(NOT_CHECKED, method=self.method, note=f"{self.method} came to no answer"))
+        best = min(reached, key=lambda e: (LEVELS.index(e.level), -e.count))
+        return Verdict("equal" if best.is_complete else "unknown", self._noted(best))
 
     def _undecided(self) -> Verdict:
         """Answer unknown; `auto` still tries vectors."""

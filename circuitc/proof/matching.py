@@ -21,8 +21,8 @@ def bit_names(ports: Sequence[Named]) -> list[str]:
 class Matching:
     """How the second func's bits sit in the first's: position k of `inputs` says which bit of the first is its bit k.
 
-    `free` are the names of the second side's undefined bits, which have no partner (-1 in `inputs`). `notes` say what
-    was matched other than by name.
+    `free` are the names of the second side's undefined bits, which have no partner (-1 in `inputs`); undefined bits of
+    the first side alone are in no position. `notes` say what was matched other than by name.
     """
 
     inputs: tuple[int, ...]
@@ -34,11 +34,16 @@ class Matching:
 def match(first: Func, second: Func) -> Matching:
     """Match ports by name, bit for bit, or by order where no name is shared and the numbers agree; refuse the rest."""
     free = tuple(n for p in second.inputs if p.name == UNDEFINED and _is_extra(first, p) for n in bit_names([p]))
+    lone = {n for p in first.inputs if p.name == UNDEFINED and _is_extra(second, p) for n in bit_names([p])}
     notes: list[str] = []
     wrong: list[Diagnostic] = []
     found: list[tuple[int, ...]] = []
     for what, mine, theirs in (("input", first.inputs, second.inputs), ("output", first.outputs, second.outputs)):
-        ours, others = bit_names(mine), [n for n in bit_names(theirs) if n not in free or what == "output"]
+        ours, others = bit_names(mine), bit_names(theirs)
+        places = list(range(len(ours)))
+        if what == "input":
+            places = [k for k in places if ours[k] not in lone]
+            ours, others = [ours[k] for k in places], [n for n in others if n not in free]
         order = _partners(ours, others)
         if order is None and not set(ours) & set(others) and len(ours) == len(others):
             order = tuple(range(len(ours)))
@@ -46,7 +51,7 @@ def match(first: Func, second: Func) -> Matching:
         if order is None:
             wrong.append(_mismatch(what, mine, theirs, ours, others))
         else:
-            found.append(order)
+            found.append(tuple(places[k] for k in order))
     if wrong:
         raise CircuitError(wrong)
     bits = iter(found[0])
@@ -81,8 +86,8 @@ def _type_notes(first: Func, second: Func) -> list[str]:
     return [f"bit for bit: types or encodings of {shown} differ"] if odd else []
 
 
-def _is_extra(first: Func, port: Port) -> bool:
-    return all(p.name != port.name for p in first.inputs)
+def _is_extra(other: Func, port: Port) -> bool:
+    return all(p.name != port.name for p in other.inputs)
 
 
 def _partners(ours: list[str], others: list[str]) -> tuple[int, ...] | None:

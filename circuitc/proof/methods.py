@@ -15,9 +15,10 @@ from .abc import ABC_NAME, abc_proves
 from .evidence import Evidence
 from .layout import Pattern
 from .question import Question
+from .sequential import SEQUENTIAL
 from .sweep import SOLVER, SOLVER_NAMES, sweep
 
-METHODS = ("auto", "sat", "abc", "exhaustive", "random")
+METHODS = ("auto", "sat", "abc", "exhaustive", "random", *SEQUENTIAL)
 MAX_EXHAUSTIVE_BITS = 20
 PATTERNS_AT_ONCE = 1 << 16
 LITTLE_WORK = 1 << 34       # nodes times patterns that take a second or two, where SAT might take a minute
@@ -40,7 +41,7 @@ def solve(question: Question, method: str, deadline: float, seed: int) -> Found:
     if all(a == b for a, b in question.pairs):
         return Found(Evidence("proved", method="structural hashing"))
     match method:
-        case "sat":
+        case "sat" | "scorr" | "dsec" | "pdr" | "bmc":  # without registers there are no steps to look through
             return by_sat(question, deadline, seed)
         case "abc":
             return by_abc(question, deadline, seed)

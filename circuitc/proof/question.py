@@ -33,7 +33,7 @@ def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs) -
     partner = {theirs: state[mine] for mine, theirs in registers}
     second_state = [partner[k] if k in partner else network.input() for k in range(_state_bits(second.func))]
     ours = network.import_netlist(first.netlist, inputs + state)
-    theirs = network.import_netlist(second.netlist, _second_inputs(matching, inputs, loose) + second_state)
+    theirs = network.import_netlist(second.netlist, second_inputs(matching, inputs, loose) + second_state)
     outputs = len(matching.outputs)
     pairs = [(ours[place], theirs[k]) for k, place in enumerate(matching.outputs)]
     pairs += [(ours[outputs + a], theirs[outputs + b]) for a, b in registers]
@@ -51,13 +51,14 @@ def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, ite
     bits = [network.input() for _ in range(layout.count)]
     rows = [[bits[k] for k in row] for row in layout.inputs.tolist()]
     loose = [[bits[k] for k in row] for row in layout.undefined.tolist()]
-    other = [_second_inputs(matching, row, extra) for row, extra in zip(rows, loose, strict=True)]
+    other = [second_inputs(matching, row, extra) for row, extra in zip(rows, loose, strict=True)]
     ours = _unroll(network, first, rows[:steps_of(first.func, items)], _state(first.func, layout.states[0], bits))
     theirs = _unroll(network, second, other[:steps_of(second.func, items)], _state(second.func, layout.states[1], bits))
     return Question(network, _call_pairs(first.func, second.func, matching, ours, theirs))
 
 
-def _second_inputs(matching: Matching, inputs: Sequence[int], loose: Sequence[int]) -> list[int]:
+def second_inputs(matching: Matching, inputs: Sequence[int], loose: Sequence[int]) -> list[int]:
+    """Give literals for the second side's input bits from the first's and the undefined ones."""
     both = [*inputs, *loose]
     return [both[k] for k in second_columns(matching, len(inputs))]
 
