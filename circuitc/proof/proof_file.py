@@ -1,0 +1,63 @@
+"""A proof that anyone can check: the clauses of a miter, and a clausal refutation of them, as two files.
+
+Nothing of ours is needed to check it: any DRUP or DRAT checker takes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from circuitc.diagnostics import error
+
+FORMAT = "DRUP"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A refutation of the claim that two sides differ: `cnf` in DIMACS, `steps` in DRUP, and how many lines it has.
+
+    `name` is what its file will be called; the clauses go beside it as `NAME.cnf`.
+    """
+
+    name: str
+    cnf: bytes
+    steps: bytes
+    lines: int
+
+    @property
+    def cnf_name(self) -> str:
+        return f"{self.name}.cnf"
+
+    def as_json(self) -> dict[str, Any]:
+        """Name both files with their digests."""
+        return {"file": self.name, "sha256": hashlib.sha256(self.steps).hexdigest(), "format": FORMAT,
+                "lines": self.lines, "cnf": self.cnf_name, "cnf_sha256": hashlib.sha256(self.cnf).hexdigest()}
+
+    def __str__(self) -> str:
+        return f"{self.name} ({FORMAT}, {self.lines} lines) refutes {self.cnf_name}"
+
+
+def proof_json(proof: Proof | None, no_proof: str) -> dict[str, Any]:
+    """Give a wanted proof, or why there is none, as plain values; nothing where none was wanted."""
+    if proof is None:
+        return {"proof": None, "no_proof": no_proof} if no_proof else {}
+    return {"proof": proof.as_json()}
+
+
+def refuse_unwritable(path: Path, fresh: Path | None = None) -> None:
+    """Refuse a path that no proof can be written to, before long work starts; the folder `fresh` is still to come."""
+    for target in (path, path.with_name(f"{path.name}.cnf")) if path.name else (path,):
+        if not path.name or target.is_dir():
+            raise error(f"{target}: is a directory", help="name a file for the proof")
+    if not path.name.isprintable():
+        raise error(f"{path.name!r} is not a file name")
+    if fresh is not None and path.parent.absolute() == fresh.absolute():
+        return
+    if not path.parent.is_dir():
+        raise error(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise error(f"{path}: the folder {path.parent} cannot be written to")
