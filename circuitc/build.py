@@ -13,7 +13,7 @@ from typing import Any
 
 from circuitc.diagnostics import error
 from circuitc.ir import Module
-from circuitc.proof import Certificate
+from circuitc.proof import Certificate, Proof
 from circuitc.proof.certificate import SCHEMA
 
 MARK = "certificate.json"  # the file whose first key tells that a folder is a build of ours
@@ -24,6 +24,7 @@ class Build:
     """What a compile answers: the program that was emitted, and the artefacts by file name.
 
     `files` maps `verilog`, `testbench`, `certificate`, ... to paths where the build was written, else to file names.
+    `proof` is there where a proof file was asked for and found, else `no_proof` says why not.
     """
 
     module: Module
@@ -35,6 +36,8 @@ class Build:
     certificate: Certificate
     folder: Path | None = None
     summary: tuple[str, ...] = field(default=(), compare=False)
+    proof: Proof | None = field(default=None, compare=False)
+    no_proof: str = field(default="", compare=False)
 
     @property
     def files(self) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from circuitc.proof import read_design, verify, write_vcd
+from circuitc.proof import proof_line, read_design, refuse_unwritable, verify, write_proof, write_vcd
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json
@@ -34,22 +34,32 @@ def verify_command(
     vectors: Annotated[int, typer.Option(help="Random vectors, for method random.", min=1)] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of random vectors.")] = 0,
     vcd: Annotated[Path | None, typer.Option(help="Write a counterexample as a waveform.")] = None,
+    proof: Annotated[Path | None, typer.Option(help="Write a DRUP proof of equality, and FILE.cnf that it refutes.",
+                                               metavar="FILE")] = None,
     as_json: Json = False,
 ) -> None:
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
 
     Ports are matched by name. A counterexample is given in the model's own names and replayed before it is shown.
+    With --proof, status 3 also says that they are equal but that there is no proof file.
     """
+    if proof is not None:
+        refuse_unwritable(proof)
     with progress() as stage:
         stage("reading")
         left = read_design(a)
         stage("comparing")
-        verdict = verify(left, b, method=method.value, seconds=time, vectors=vectors, seed=seed)
+        verdict = verify(left, b, method=method.value, seconds=time, vectors=vectors, seed=seed,
+                         proof=proof.name if proof is not None else "")
     lines = [f"{a.name} and {b.name}: {verdict}"]
     if verdict.counterexample is not None and vcd is not None:
         write_vcd(verdict.counterexample, vcd)
         lines.append(f"waveform: {vcd}")
+    if proof is not None:
+        if verdict.proof is not None:
+            write_proof(proof, verdict.proof)
+        lines.append(proof_line(verdict.proof, verdict.no_proof))
     say(lines, verdict.as_json(), as_json)
-    if verdict.status != "equal":
+    if verdict.status != "equal" or verdict.no_proof:
         raise typer.Exit(EXIT_NO if verdict.status == "different" else EXIT_UNKNOWN)
 

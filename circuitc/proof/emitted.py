@@ -26,7 +26,7 @@ MAX_YOSYS_LINES = 200_000  # Yosys takes about 0.2 ms and 10 KB a line
 
 
 def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
-                   vectors: int = 100_000, seed: int = 0) -> Verdict:
+                   vectors: int = 100_000, seed: int = 0, proof: str = "") -> Verdict:
     """Read emitted Verilog back through an independent reader and compare it with the module it was made of.
 
     The reader is Yosys, or where the text has more than MAX_YOSYS_LINES lines our own streaming reader of gates.
@@ -45,7 +45,7 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     mine = module if whole else step_module(module)
     names = {p["verilog"]: p["name"] for p in ports["ports"]}
     theirs = _renamed(design, mine.entry, names if whole else None)
-    verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed)
+    verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed, proof=proof)
     subject = f"module {name}" if whole else f"module {name}: one step of @{func.name} from any state"
     return replace(verdict, subject=subject, reader=reader, artefact=hashlib.sha256(text.encode()).hexdigest())
 
@@ -83,9 +83,10 @@ def _sample(values: Mapping[str, Any], k: int) -> dict[str, Any]:
     return {name: value[k] for name, value in values.items()}
 
 
-def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto") -> Verdict:
+def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto",
+                         proof: str = "") -> Verdict:
     """Read an emitted AIGER file back through Yosys and compare it with the module it was made of."""
-    verdict = verify(module, read_aiger_independently(content), method, seconds=seconds)
+    verdict = verify(module, read_aiger_independently(content), method, seconds=seconds, proof=proof)
     return replace(verdict, subject=f"the circuit of @{module.entry.name}", reader=f"Yosys {tool_version('pyosys')}",
                    artefact=hashlib.sha256(content).hexdigest())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from .layout import Layout, Trial, lay_out
 from .matching import Matching, Pairs, Side, lower, match, match_registers
 from .methods import METHODS, Found, solve
 from .miter import refutation
-from .network import PlainNetwork
+from .network import Network, PlainNetwork
 from .question import Question, ask_calls, ask_steps, check_schedules, initial_bits
 from .verdict import Verdict
 
@@ -119,7 +120,7 @@ class _Comparison:
         found = solve(ask_steps(first, second, self.matching, registers), self.method, self.deadline, self.seed)
         if found.evidence is not None:
             equal = Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
-            return self._proved(equal, lambda: ask_steps(first, second, self.matching, registers, PlainNetwork()))
+            return self._proved(equal, partial(ask_steps, first, second, self.matching, registers))
         if found.pattern is not None and self._is_pure:
             return self._different(lay_out(first.func, second.func, self.matching, 1), found)
         return None
@@ -140,17 +141,17 @@ class _Comparison:
             if not bounded:
                 return self._proved(
                     Verdict("equal", self._noted(found.evidence, "unrolled")),
-                    lambda: ask_calls(first, second, self.matching, layout, items, PlainNetwork()))
+                    partial(ask_calls, first, second, self.matching, layout, items))
             why = "from some state they differ" if registers is not None else "registers without partners"
             e = found.evidence
             reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
         return self._undecided() if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
 
-    def _proved(self, verdict: Verdict, ask: Callable[[], Question]) -> Verdict:
-        """Add the proof to a verdict where one is wanted: `ask` puts the question that was answered to a plain network."""
+    def _proved(self, verdict: Verdict, ask: Callable[[Network], Question]) -> Verdict:
+        """Add the proof to a verdict where one is wanted: `ask` builds what was answered in a plain network."""
         if not self.proof:
             return verdict
-        found, why = refutation(ask(), self.proof, self.proof_seconds, self.seed)
+        found, why = refutation(ask(PlainNetwork()), self.proof, self.proof_seconds, self.seed)
         return replace(verdict, proof=found, no_proof=why)
 
     def _undecided(self) -> Verdict:

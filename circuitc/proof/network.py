@@ -121,7 +121,7 @@ class Network:
 
 
 class PlainNetwork(Network):
-    """A network that shares and folds nothing: each gate that is asked for is a node, so it mirrors what is imported."""
+    """A network that shares and folds nothing: each gate that is asked for is a node, so it mirrors imports."""
 
     def and_(self, a: int, b: int) -> int:
         """Add a gate a AND b and give its literal."""

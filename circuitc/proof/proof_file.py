@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitc.diagnostics import error
+from circuitc.formats.files import write_files
 
 FORMAT = "DRUP"
 
@@ -61,3 +62,13 @@ def refuse_unwritable(path: Path, fresh: Path | None = None) -> None:
         raise error(f"{path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise error(f"{path}: the folder {path.parent} cannot be written to")
+
+
+def write_proof(path: Path, proof: Proof) -> None:
+    """Write a proof and the clauses that it refutes, both or neither."""
+    write_files({path: proof.steps, path.with_name(proof.cnf_name): proof.cnf})
+
+
+def proof_line(proof: Proof | None, no_proof: str) -> str:
+    """Say which proof there is, or why there is none."""
+    return f"proof: {proof}" if proof is not None else f"no proof file: {no_proof}"

@@ -50,7 +50,8 @@ def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs,
 
 def _step_names(first: Func, second: Func, matching: Matching, registers: Pairs) -> tuple[list[str], list[str], str]:
     """Name inputs and pairs of a step, and say what it asks."""
-    state, others, matched = bit_names(first.registers), bit_names(second.registers), {theirs for _, theirs in registers}
+    state, others = bit_names(first.registers), bit_names(second.registers)
+    matched = {theirs for _, theirs in registers}
     inputs = [*bit_names(first.inputs), *(f"state {n}" for n in state), *(f"undefined {n}" for n in matching.free),
               *(f"second state {n}" for k, n in enumerate(others) if k not in matched)]
     outputs = bit_names(first.outputs)

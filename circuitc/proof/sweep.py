@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysat.solvers import Solver  # pyright: ignore[reportMissingTypeStubs]
 
 from .network import Network, Words
-from .trace import Trace, TooLong, signed
+from .trace import TooLong, Trace, signed
 
 SOLVER = "glucose4"
 SOLVER_NAMES = {"glucose4": "Glucose 4.1", "cadical195": "CaDiCaL 1.9.5", "cadical153": "CaDiCaL 1.5.3"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 MAX_PROOF_LINES = 100_000   # about half a minute for a checker in pure Python
 FALSE = 1                   # the variable of the constant node; node n is variable n + 1
@@ -14,12 +14,6 @@ Clause = tuple[int, ...]
 
 class TooLong(Exception):
     """The proof has more lines than promised."""
-
-
-class TracedSolver(Protocol):
-    """What of a python-sat solver a trace reads: the file that the solver writes its proof to."""
-
-    prfile: Any
 
 
 class Trace:
@@ -34,13 +28,13 @@ class Trace:
         self.lines: list[str] = []
         self.names: list[int] = [FALSE]
         self._limit = limit
-        self._source: TracedSolver | None = None
+        self._source: Any = None
         self._read = 0
         self._learned: Counter[Clause] = Counter()
 
-    def listen(self, solver: TracedSolver) -> None:
-        """Take the lines of a solver that was made with proof tracing."""
-        self._source = solver
+    def listen(self, solver: Any) -> None:
+        """Take the lines of a python-sat solver that was made with proof tracing, from the file that it writes."""
+        self._source = solver.prfile
 
     def literal(self, merged: int) -> int:
         """Give the signed variable of a literal of the smaller network."""
@@ -98,7 +92,7 @@ class Trace:
         Deletions are passed on for learned clauses only. The solver's copies of our clauses come and go, ours stay.
         """
         assert self._source is not None, "a trace listens to a solver"
-        file = self._source.prfile.fileno()
+        file = self._source.fileno()
         new = b""
         while more := os.pread(file, 1 << 20, self._read):
             new += more
