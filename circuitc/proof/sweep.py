@@ -203,7 +203,7 @@ class _Sweep:
             left, right = image[a >> 1] ^ (a & 1), image[b >> 1] ^ (b & 1)
             image[node] = mine = merged.and_(left, right)
             if trace is not None:
-                trace.gate(node, left, right, mine)
+                trace.gate(node, (a, b), (left, right), mine)
             while (other := self.representative[node]) != node:
                 theirs = image[other] ^ bool(self.phase[node] ^ self.phase[other])
                 if mine == theirs or mine >> 1 <= 0:

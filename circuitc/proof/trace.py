@@ -10,6 +10,7 @@ from typing import Any
 MAX_PROOF_LINES = 100_000   # about half a minute for a checker in pure Python
 FALSE = 1                   # the variable of the constant node; node n is variable n + 1
 Clause = tuple[int, ...]
+Pair = tuple[int, int]
 
 
 class TooLong(Exception):
@@ -30,6 +31,7 @@ class Trace:
         self._limit = limit
         self._source: Any = None
         self._read = 0
+        self._said: set[Clause] = set()   # ours, which are never deleted
         self._learned: Counter[Clause] = Counter()
 
     def listen(self, solver: Any) -> None:
@@ -45,14 +47,16 @@ class Trace:
         """Note that a new node of the smaller network is this input."""
         self.names.append(node + 1)
 
-    def gate(self, node: int, left: int, right: int, result: int) -> None:
-        """Say what became of a gate: `left` and `right` are its fan-ins in the smaller network, `result` itself."""
+    def gate(self, node: int, fanins: Pair, images: Pair, result: int) -> None:
+        """Say what became of a gate: `images` are its fan-ins in the smaller network, `result` is itself there."""
         if result >> 1 < len(self.names):
             self.equal(node, result)
             return
         self.names.append(node + 1)
-        for clause in and_clauses(node + 1, self.literal(left), self.literal(right)):
-            self._emit(clause)
+        left, right = (self.literal(x) for x in images)
+        if (left, right) != (signed(fanins[0]), signed(fanins[1])):
+            for clause in and_clauses(node + 1, left, right):
+                self._emit(clause)
 
     def equal(self, node: int, result: int) -> None:
         """Say that a node equals a literal of the smaller network."""
@@ -78,7 +82,8 @@ class Trace:
 
     def _emit(self, clause: Iterable[int]) -> None:
         plain = normal(clause)
-        if plain is not None:
+        if plain is not None and (key := tuple(sorted(plain))) not in self._said:
+            self._said.add(key)
             self._write(f"{' '.join(map(str, plain))} 0".lstrip())
 
     def _write(self, line: str) -> None:
