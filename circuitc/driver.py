@@ -17,7 +17,7 @@ from circuitc.ir import Graph, Module, print_module, verify_module
 from circuitc.ir.ops import structure
 from circuitc.passes import check_exact, parse_pipeline, run_passes
 from circuitc.plugins import load_plugin
-from circuitc.proof import refuse_unwritable, write_proof
+from circuitc.proof import refuse_unwritable_proof, write_proof
 
 Progress = Callable[[str], None]
 
@@ -92,7 +92,7 @@ def _proof_path(wish: Wishes, folder: Path | None) -> Path | None:
         return None
     if not wish.prove or not wish.verify:
         raise error("a proof file needs something that is proved", help="add --prove, and leave out --no-verify")
-    refuse_unwritable(Path(wish.proof), folder)
+    refuse_unwritable_proof(Path(wish.proof), folder)
     return Path(wish.proof)
 
 

@@ -6,9 +6,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from circuitc.proof import proof_line, read_design, refuse_unwritable, verify, write_proof, write_vcd
+from circuitc.data import write_arrays
+from circuitc.ir import decode
+from circuitc.proof import (
+    Counterexample,
+    proof_line,
+    read_design,
+    refuse_unwritable,
+    refuse_unwritable_proof,
+    verify,
+    write_proof,
+    write_vcd,
+)
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json
@@ -34,6 +46,8 @@ def verify_command(
     vectors: Annotated[int, typer.Option(help="Random vectors, for method random.", min=1)] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of random vectors.")] = 0,
     vcd: Annotated[Path | None, typer.Option(help="Write a counterexample as a waveform.")] = None,
+    counterexample: Annotated[Path | None, typer.Option(
+        metavar="FILE.npz", help="Write a counterexample's inputs, as `circuitc run --inputs` takes them.")] = None,
     proof: Annotated[Path | None, typer.Option(help="Write a DRUP proof of equality, and FILE.cnf that it refutes.",
                                                metavar="FILE")] = None,
     as_json: Json = False,
@@ -43,8 +57,11 @@ def verify_command(
     Ports are matched by name. A counterexample is given in the model's own names and replayed before it is shown.
     With --proof, status 3 also says that they are equal but that there is no proof file.
     """
+    for path in (vcd, counterexample):
+        if path is not None:
+            refuse_unwritable(path)
     if proof is not None:
-        refuse_unwritable(proof)
+        refuse_unwritable_proof(proof)
     with progress() as stage:
         stage("reading")
         left = read_design(a)
@@ -55,6 +72,8 @@ def verify_command(
     if verdict.counterexample is not None and vcd is not None:
         write_vcd(verdict.counterexample, vcd)
         lines.append(f"waveform: {vcd}")
+    if verdict.counterexample is not None and counterexample is not None:
+        lines.append(write_inputs(verdict.counterexample, counterexample))
     if proof is not None:
         if verdict.proof is not None:
             write_proof(proof, verdict.proof)
@@ -63,3 +82,10 @@ def verify_command(
     if verdict.status != "equal" or verdict.no_proof:
         raise typer.Exit(EXIT_NO if verdict.status == "different" else EXIT_UNKNOWN)
 
+
+def write_inputs(example: Counterexample, path: Path) -> str:
+    """Write the inputs of a counterexample as real values, a batch of one; answers the line that says so."""
+    ports = {p.name: p for p in example.input_ports}
+    write_arrays(path, {name: decode(ports[name], np.asarray(value)[None]) for name, value in example.inputs.items()})
+    loose = [*example.state, *example.free]
+    return f"inputs: {path}" + (f"; these are free and not in it: {', '.join(loose[:5])}" if loose else "")

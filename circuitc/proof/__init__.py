@@ -6,11 +6,11 @@ from .certificate import Certificate, Claim, certify
 from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger
 from .equivalence import read_design, verify
 from .evidence import LEVELS, NOT_CHECKED, Evidence, parse_level, weakest
-from .proof_file import Proof, proof_json, proof_line, refuse_unwritable, write_proof
+from .proof_file import Proof, proof_json, proof_line, refuse_unwritable, refuse_unwritable_proof, write_proof
 from .vcd import write_vcd
 from .verdict import Counterexample, Verdict
 
 __all__ = ["LEVELS", "NOT_CHECKED", "Certificate", "Claim", "Counterexample", "Evidence", "Proof", "Verdict",
            "certify", "parse_level", "proof_json", "proof_line", "read_design", "read_verilog", "refuse_unwritable",
-           "simulate_emitted", "verify", "verify_emitted", "verify_emitted_aiger", "weakest", "write_proof",
-           "write_vcd"]
+           "refuse_unwritable_proof", "simulate_emitted", "verify", "verify_emitted", "verify_emitted_aiger",
+           "weakest", "write_proof", "write_vcd"]

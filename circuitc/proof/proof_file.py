@@ -49,13 +49,18 @@ def proof_json(proof: Proof | None, no_proof: str) -> dict[str, Any]:
     return {"proof": proof.as_json()}
 
 
+def refuse_unwritable_proof(path: Path, fresh: Path | None = None) -> None:
+    """Refuse a path that a proof and its clauses cannot be written to; the folder `fresh` is still to come."""
+    for target in (path, path.parent / f"{path.name}.cnf"):
+        refuse_unwritable(target, fresh)
+
+
 def refuse_unwritable(path: Path, fresh: Path | None = None) -> None:
-    """Refuse a path that no proof can be written to, before long work starts; the folder `fresh` is still to come."""
-    for target in (path, path.with_name(f"{path.name}.cnf")) if path.name else (path,):
-        if not path.name or target.is_dir():
-            raise error(f"{target}: is a directory", help="name a file for the proof")
+    """Refuse a path that no file can be written to; ask before long work starts."""
+    if path.is_dir():
+        raise error(f"{path}: is a directory", help="name a file")
     if not path.name.isprintable():
-        raise error(f"{path.name!r} is not a file name")
+        raise error(f"{str(path)!r} is not a file name")
     if fresh is not None and path.parent.absolute() == fresh.absolute():
         return
     if not path.parent.is_dir():

@@ -91,7 +91,7 @@ def propagated(clauses: list[list[int]], given_: list[int]) -> set[int]:
         true |= found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SEEDS)
 def test_propagation_through_the_clauses_computes_both_netlists(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -116,7 +116,7 @@ def mutated(netlist: Netlist, rng: np.random.Generator) -> Netlist:
     return replace(netlist, fanin=fanin)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS)
 def test_another_solver_finds_the_clauses_unsatisfiable_exactly_where_a_proof_is_written(seed: int) -> None:
     rng = np.random.default_rng(seed)
