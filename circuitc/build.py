@@ -13,7 +13,7 @@ from typing import Any
 
 from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Module
-from circuitc.proof import Certificate
+from circuitc.proof import Certificate, Proof
 from circuitc.proof.certificate import SCHEMA, digest
 
 REPORT = "report.json"
@@ -25,6 +25,7 @@ class Build:
     """What a compile answers: the program that was emitted, and the artefacts by file name.
 
     `files` maps `verilog`, `testbench`, `certificate`, ... to paths where the build was written, else to file names.
+    `proof` is there where a proof file was asked for and found, else `no_proof` says why not.
     """
 
     module: Module
@@ -36,6 +37,8 @@ class Build:
     certificate: Certificate
     folder: Path | None = None
     summary: tuple[str, ...] = field(default=(), compare=False)
+    proof: Proof | None = field(default=None, compare=False)
+    no_proof: str = field(default="", compare=False)
 
     @property
     def files(self) -> dict[str, Path]:

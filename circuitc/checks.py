@@ -29,6 +29,7 @@ from circuitc.proof import (
     Certificate,
     Claim,
     Evidence,
+    Proof,
     Verdict,
     certify,
     parse_level,
@@ -60,6 +61,19 @@ class Checked:
         """Say each claim in a line."""
         return [_line(claim) for claim in self.claims]
 
+    @property
+    def proof(self) -> Proof | None:
+        """The clausal proof that came with a verdict, where one was wanted and found."""
+        return next((c.verdict.proof for c in self.claims if c.verdict.proof is not None), None)
+
+    @property
+    def no_proof(self) -> str:
+        """Why there is no clausal proof, where one was wanted."""
+        reasons = [c.verdict.no_proof for c in self.claims if c.verdict.no_proof]
+        if self.proof is not None:
+            return ""
+        return "; ".join(reasons) or "nothing was compared gate by gate"
+
     def certificate(self, model: bytes, artefacts: Mapping[str, bytes], final: Module) -> Certificate:
         """Make the certificate of a build from the bytes of its files."""
         return certify(model, artefacts, final.facts.get("passes", ()), self.claims)
@@ -90,6 +104,7 @@ class Question:
     prove: bool
     seconds: float
     vectors: int
+    proof: str = ""    # the name of the proof's file, where one is wanted
 
     @property
     def main(self) -> str:
@@ -118,10 +133,13 @@ Check = Callable[[Question], Iterator[Claim]]
 
 
 def check_emission(model: Module, final: Module, emission: Emission, target: str, *, verify: bool, prove: bool,
-                   seconds: float, vectors: int) -> Checked:
-    """Check what a backend made; a difference raises an InternalError, for it is our fault."""
+                   seconds: float, vectors: int, proof: str = "") -> Checked:
+    """Check what a backend made; a difference raises an InternalError, for it is our fault.
+
+    With `proof`, a file name, the comparison that is proved comes with a clausal proof.
+    """
     start = time.monotonic()
-    question = Question(model, final, emission, prove, seconds, vectors)
+    question = Question(model, final, emission, prove, seconds, vectors, proof)
     check = _CHECKS.get(target, lambda q: iter([q.unchecked(f"there is no check for {target}")]))
     claims = tuple(check(question)) if verify else (question.unchecked("switched off"),)
     return Checked(claims, round(time.monotonic() - start, 3))
@@ -134,7 +152,7 @@ def _verilog(q: Question) -> Iterator[Claim]:
         yield _combinational(q, text)
         return
     if q.prove:
-        verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds)
+        verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds, proof=q.proof)
         yield q.claim("computes each step as program.ccir does", verdict, q.final)
     verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS))
     yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
@@ -143,7 +161,7 @@ def _verilog(q: Question) -> Iterator[Claim]:
 def _combinational(q: Question, text: str) -> Claim:
     """Compare with the model itself where it can be lowered to gates, else with the program after the passes."""
     method = "auto" if q.prove else "random"
-    options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors}
+    options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors, "proof": q.proof}
     try:
         return q.claim(f"equals {q.wanted}", verify_emitted(q.model, text, q.emission.ports, **options), q.model)
     except CircuitError:
@@ -156,7 +174,7 @@ def _gate_list(check: Callable[..., Verdict]) -> Check:
     """Make the check of a target that is a list of gates: read back by Yosys and compared."""
     def claims(q: Question) -> Iterator[Claim]:
         verdict = check(q.final, q.emission.files[q.main], seconds=q.seconds, method="auto" if q.prove else "random",
-                        vectors=q.vectors)
+                        vectors=q.vectors, proof=q.proof)
         says = "equals program.ccir" if q.final.entry.is_combinational else "computes each step as program.ccir does"
         yield q.claim(says, verdict, q.final)
     return claims

@@ -18,6 +18,7 @@ from circuitc.ir import Graph, Module, print_module, verify_module
 from circuitc.ir.ops import structure
 from circuitc.passes import check_exact, parse_pipeline, run_passes
 from circuitc.plugins import load_plugin
+from circuitc.proof import refuse_unwritable_proof, write_proof
 
 Progress = Callable[[str], None]
 
@@ -38,6 +39,7 @@ class Wishes:
     verify: bool = True
     seconds: float = 60.0
     vectors: int = 1000
+    proof: str | Path = ""
 
 
 def load(path: str | Path) -> Module:
@@ -52,10 +54,12 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     """Compile a model for a target; with `out` the build is written there, whole or not at all.
 
     Keyword arguments are the fields of `Wishes`: `passes` (a pipeline as text), `options`, `calibration`, `prove`,
-    `require` (an evidence level), `verify`, `seconds` (for proofs) and `vectors` (for simulation).
+    `require` (an evidence level), `verify`, `seconds` (for proofs), `vectors` (for simulation) and `proof`
+    (a file for a clausal proof, beside which `.cnf` is put; see `Build.no_proof`).
     """
     wish = Wishes(**wishes)
     folder = Path(out) if out is not None else None
+    proof_path = _proof_path(wish, folder)
     if folder is not None:
         refuse_foreign(folder)
     if wish.prove and not wish.verify:
@@ -74,14 +78,27 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     emission = backend.emit(backend.build(final, wish.options))
     progress("checking what was made" if not wish.prove else "proving what was made")
     checked = check_emission(reference, final, emission, target, verify=wish.verify, prove=wish.prove,
-                             seconds=wish.seconds, vectors=wish.vectors)
-    build = _build(model, module, final, target, emission, checked, folder)
+                             seconds=wish.seconds, vectors=wish.vectors,
+                             proof=proof_path.name if proof_path else "")
+    build = _build(model, module, final, target, emission, checked, folder, proof_path is not None)
     if wish.require:
         require(build.certificate, wish.require)
     if folder is not None:
         progress("writing")
         write_folder(folder, build.artefacts)
+    if proof_path is not None and checked.proof is not None:
+        write_proof(proof_path, checked.proof)
     return build
+
+
+def _proof_path(wish: Wishes, folder: Path | None) -> Path | None:
+    """Give the file that a proof goes to, if one is wanted; refuses what cannot be written, or is never proved."""
+    if not str(wish.proof):
+        return None
+    if not wish.prove or not wish.verify:
+        raise error("a proof file needs something that is proved", help="add --prove, and leave out --no-verify")
+    refuse_unwritable_proof(Path(wish.proof), folder)
+    return Path(wish.proof)
 
 
 def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
@@ -133,7 +150,7 @@ def _is_logic(graph: Graph) -> bool:
 
 
 def _build(model: Module | str | Path, module: Module, final: Module, target: str, emission: Emission,
-           checked: Checked, folder: Path | None) -> Build:
+           checked: Checked, folder: Path | None, wants_proof: bool) -> Build:
     program = program_files(final)
     artefacts = {**emission.files, **program, "ports.json": json_bytes(emission.ports)}
     source = print_module(module).encode() if isinstance(model, Module) else Path(model).read_bytes()
@@ -143,7 +160,7 @@ def _build(model: Module | str | Path, module: Module, final: Module, target: st
               "evidence": checked.lines(), "seconds": checked.seconds}
     artefacts = {**artefacts, "certificate.json": certificate.to_bytes(), "report.json": json_bytes(report)}
     return Build(final, target, artefacts, emission.main, emission.ports, report, certificate, folder,
-                 tuple(checked.lines()))
+                 tuple(checked.lines()), checked.proof, checked.no_proof if wants_proof else "")
 
 
 def program_files(module: Module) -> dict[str, bytes]:

@@ -13,9 +13,9 @@ from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
 from circuitc.formats import write
 from circuitc.plugins import plugin_names
-from circuitc.proof import LEVELS
+from circuitc.proof import LEVELS, proof_json, proof_line
 
-from .app import EXIT_NO, app
+from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .output import progress, say, table
 
 Model = Annotated[Path, typer.Argument(help="A model file of any known format (see `circuitc formats`).",
@@ -36,6 +36,8 @@ def compile_command(
     require: Annotated[str, typer.Option(metavar="LEVEL", help="Exit with 3 if the evidence is less: "
                                          + ", ".join(LEVELS) + ".", show_default=False)] = "",
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Check nothing; the certificate says so.")] = False,
+    proof: Annotated[Path | None, typer.Option(help="With --prove, write a DRUP proof, and FILE.cnf that it refutes.",
+                                               metavar="FILE")] = None,
     time: Annotated[float, typer.Option(metavar="SECONDS", help="How long a proof may take.", min=0.1)] = 60.0,
     vectors: Annotated[int, typer.Option(help="How many random vectors simulation takes.", min=1)] = 1000,
     option: Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE",
@@ -53,9 +55,14 @@ def compile_command(
     with progress() as stage:
         build = compile(model, target, out or Path("build"), passes=passes, options=_options(option or []),
                         calibration=calibration, prove=prove,
-                        require=require, verify=not no_verify, seconds=time, vectors=vectors, progress=stage)
-    say(summary(build), {"out": str(build.folder), "main": build.main, "files": sorted(build.artefacts),
-                         "report": build.report, "certificate": build.certificate.as_json()}, as_json)
+                        require=require, verify=not no_verify, seconds=time, vectors=vectors, proof=proof or "",
+                        progress=stage)
+    lines = [*summary(build), *([proof_line(build.proof, build.no_proof)] if proof is not None else [])]
+    say(lines, {"out": str(build.folder), "main": build.main, "files": sorted(build.artefacts),
+                         "report": build.report, "certificate": build.certificate.as_json(),
+                **proof_json(build.proof, build.no_proof)}, as_json)
+    if build.no_proof:
+        raise typer.Exit(EXIT_UNKNOWN)
 
 
 def _options(pairs: Sequence[str]) -> dict[str, str]:

@@ -6,10 +6,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from circuitc.build import is_build, read_json
-from circuitc.proof import read_design, verify, verify_emitted, write_vcd
+from circuitc.data import write_arrays
+from circuitc.ir import decode
+from circuitc.proof import (
+    Counterexample,
+    proof_line,
+    read_design,
+    refuse_unwritable,
+    refuse_unwritable_proof,
+    verify,
+    verify_emitted,
+    write_proof,
+    write_vcd,
+)
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .compile import Json
@@ -39,20 +52,31 @@ def verify_command(
     vectors: Annotated[int, typer.Option(help="Random vectors, for method random.", min=1)] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of random vectors.")] = 0,
     vcd: Annotated[Path | None, typer.Option(help="Write a counterexample as a waveform.")] = None,
+    counterexample: Annotated[Path | None, typer.Option(
+        metavar="FILE.npz", help="Write a counterexample's inputs, as `circuitc run --inputs` takes them.")] = None,
+    proof: Annotated[Path | None, typer.Option(help="Write a DRUP proof of equality, and FILE.cnf that it refutes.",
+                                               metavar="FILE")] = None,
     as_json: Json = False,
 ) -> None:
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
 
     B may also be the folder of a Verilog build, or the Verilog file in one: its port map then tells what its ports
     are, and of a clocked design each step is compared. Ports are matched by name. A counterexample is given in the
-    model's own names and replayed before it is shown.
+    model's own names and replayed before it is shown. With --proof, status 3 also says that they are equal but that
+    there is no proof file.
     """
+    for path in (vcd, counterexample):
+        if path is not None:
+            refuse_unwritable(path)
+    if proof is not None:
+        refuse_unwritable_proof(proof)
     with progress() as stage:
         stage("reading")
         left = read_design(a)
         stage("comparing")
         built = build_of(b)
-        options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed}
+        options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed,
+                                   "proof": proof.name if proof is not None else ""}
         if built is not None:
             text, ports = built
             verdict = verify_emitted(left, text, ports, **options)
@@ -63,8 +87,14 @@ def verify_command(
     if verdict.counterexample is not None and vcd is not None:
         write_vcd(verdict.counterexample, vcd)
         lines.append(f"waveform: {vcd}")
+    if verdict.counterexample is not None and counterexample is not None:
+        lines.append(write_inputs(verdict.counterexample, counterexample))
+    if proof is not None:
+        if verdict.proof is not None:
+            write_proof(proof, verdict.proof)
+        lines.append(proof_line(verdict.proof, verdict.no_proof))
     say(lines, verdict.as_json(), as_json)
-    if verdict.status != "equal":
+    if verdict.status != "equal" or verdict.no_proof:
         raise typer.Exit(EXIT_NO if verdict.status == "different" else EXIT_UNKNOWN)
 
 
@@ -78,3 +108,11 @@ def build_of(path: Path) -> tuple[str, dict[str, Any]] | None:
     if report.get("target") != "verilog" or (path.is_file() and path.name != main.name) or not main.is_file():
         return None
     return main.read_text(), read_json(folder, "ports.json")
+
+
+def write_inputs(example: Counterexample, path: Path) -> str:
+    """Write the inputs of a counterexample as real values, a batch of one; answers the line that says so."""
+    ports = {p.name: p for p in example.input_ports}
+    write_arrays(path, {name: decode(ports[name], np.asarray(value)[None]) for name, value in example.inputs.items()})
+    loose = [*example.state, *example.free]
+    return f"inputs: {path}" + (f"; these are free and not in it: {', '.join(loose[:5])}" if loose else "")

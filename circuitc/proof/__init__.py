@@ -7,9 +7,13 @@ from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger, ver
 from .equivalence import read_design, verify
 from .evidence import LEVELS, NOT_CHECKED, Evidence, parse_level, weakest
 from .passes import prove_exact
+from .proof_file import Proof, proof_json, proof_line, refuse_unwritable, refuse_unwritable_proof, write_proof
 from .vcd import write_vcd
 from .verdict import Counterexample, Verdict
 
-__all__ = ["LEVELS", "NOT_CHECKED", "Certificate", "Claim", "Counterexample", "Evidence", "Verdict", "certify",
-           "parse_level", "prove_exact", "read_design", "read_verilog", "simulate_emitted", "verify", "verify_emitted",
-           "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_vcd"]
+__all__ = [
+    "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Verdict", "certify",
+    "parse_level", "proof_json", "proof_line", "prove_exact", "read_design", "read_verilog", "refuse_unwritable",
+    "refuse_unwritable_proof", "simulate_emitted", "verify", "verify_emitted", "verify_emitted_aiger",
+    "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
+]

@@ -12,6 +12,7 @@ from typing import Any
 from circuitc.diagnostics import InternalError
 
 from .evidence import COUNTED, LEVELS, Evidence, weakest
+from .proof_file import proof_json
 from .verdict import Verdict
 
 SCHEMA = "circuitc.certificate/1"
@@ -43,8 +44,9 @@ class Claim:
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values."""
         e, v = self.evidence, self.verdict
-        return {"claim": self.claim, "artefact": self.artefact, "subject": v.subject, "evidence": str(e),
-                "status": v.status, "method": e.method, "solver": e.solver, "reader": v.reader, "note": e.note}
+        plain = {"claim": self.claim, "artefact": self.artefact, "subject": v.subject, "evidence": str(e),
+                 "status": v.status, "method": e.method, "solver": e.solver, "reader": v.reader, "note": e.note}
+        return plain | proof_json(v.proof, v.no_proof)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ MAX_YOSYS_LINES = 200_000  # Yosys takes about 0.2 ms and 10 KB a line
 
 
 def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
-                   vectors: int = 100_000, seed: int = 0) -> Verdict:
+                   vectors: int = 100_000, seed: int = 0, proof: str = "") -> Verdict:
     """Read emitted Verilog back through an independent reader and compare it with the module it was made of.
 
     The reader is Yosys, or where the text has more than MAX_YOSYS_LINES lines our own streaming reader of gates.
@@ -50,7 +50,7 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     mine = module if whole else step_module(module)
     names = {p["verilog"]: p["name"] for p in ports["ports"]}
     theirs = _renamed(design, mine.entry, names if whole else None)
-    verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed)
+    verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed, proof=proof)
     subject = f"module {name}" if whole else f"module {name}: one step of @{func.name} from any state"
     return replace(verdict, subject=subject, reader=reader, artefact=hashlib.sha256(text.encode()).hexdigest())
 
@@ -89,22 +89,24 @@ def _sample(values: Mapping[str, Any], k: int) -> dict[str, Any]:
 
 
 def verify_emitted_aiger(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto",
-                         vectors: int = 100_000) -> Verdict:
+                         vectors: int = 100_000, proof: str = "") -> Verdict:
     """Read an emitted AIGER file back through Yosys and compare it with the module it was made of.
 
     A gate list has a value of each port in each step: ports with one a call are compared as their steps.
     """
-    return _verify_gates(module, content, read_aiger_independently(content), method, seconds, vectors)
+    return _verify_gates(module, content, read_aiger_independently(content),
+                         method=method, seconds=seconds, vectors=vectors, proof=proof)
 
 
 def verify_emitted_blif(module: Module, content: bytes, *, seconds: float = 60, method: str = "auto",
-                        vectors: int = 100_000) -> Verdict:
+                        vectors: int = 100_000, proof: str = "") -> Verdict:
     """Read an emitted BLIF file back through Yosys and compare it with the module it was made of, step by step."""
-    return _verify_gates(module, content, read_blif_independently(content), method, seconds, vectors)
+    return _verify_gates(module, content, read_blif_independently(content),
+                         method=method, seconds=seconds, vectors=vectors, proof=proof)
 
 
-def _verify_gates(module: Module, content: bytes, theirs: Module, method: str, seconds: float, vectors: int) -> Verdict:
-    verdict = verify(each_step(module), theirs, method, seconds=seconds, vectors=vectors)
+def _verify_gates(module: Module, content: bytes, theirs: Module, **options: Any) -> Verdict:
+    verdict = verify(each_step(module), theirs, **options)
     return replace(verdict, subject=f"the circuit of @{module.entry.name}", reader=f"Yosys {tool_version('pyosys')}",
                    artefact=hashlib.sha256(content).hexdigest())
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from .evidence import LEVELS, NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out
 from .matching import Matching, Pairs, Side, lower, match, match_registers
 from .methods import METHODS, Found, solve
+from .miter import refutation
+from .network import Network, PlainNetwork
 from .product import multiply
-from .question import ask_calls, ask_steps, check_schedules, initial_bits
+from .question import Question, ask_calls, ask_steps, check_schedules, initial_bits
 from .sequential import SEQUENTIAL, decide
 from .verdict import Verdict
 
@@ -32,26 +35,34 @@ MAX_NUMBERS = 1 << 32          # that vectors compute: a bound by work, for the 
 
 
 def verify(first: Module, second: Module | Path, method: str = "auto", *, seconds: float = 60, vectors: int = 100_000,
-           seed: int = 0, top: str = "") -> Verdict:
+           seed: int = 0, top: str = "", proof: str = "") -> Verdict:
     """Compare the main funcs of two programs, ports matched by name, and answer a Verdict.
 
     `second` may be a Verilog file (read by Yosys, `top` names its module) or any other model file. Methods: `sat` (SAT
     sweeping), `abc` (ABC's `cec`), `exhaustive` (at most 20 input bits), `random` (`vectors` seeded samples through
     the interpreter); for streams `scorr`, `dsec` and `pdr` (ABC's engines on both machines together, from the initial
     states on) and `bmc` (up to a number of steps); and `auto`: sat, then abc or exhaustion, the sequential engines,
-    and vectors where nothing was decided in `seconds`. Raises CircuitError where the two cannot be compared, such as
-    other ports.
+    and vectors where nothing was decided in `seconds`.
+    With `proof`, a file name, equality comes with a clausal proof, or `verdict.no_proof` says why not; looking for it
+    may take `seconds` once more. Raises CircuitError where the two cannot be compared, such as other ports.
     """
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
     deadline = time.monotonic() + seconds
     names = [r.name for r in first.entry.registers]
     other = second if isinstance(second, Module) else read_design(second, top, seconds, names)
-    if other is first:
+    if other is first and not proof:
         return Verdict("equal", Evidence("proved", method="the same object"))
     matching = match(first.entry, other.entry)
     check_schedules(first.entry, other.entry)
-    return _Comparison(first, other, matching, method, deadline, vectors, seed).decide()
+    verdict = _Comparison(first, other, matching, method, deadline, vectors, seed, proof, seconds).decide()
+    if proof and verdict.proof is None and not verdict.no_proof:
+        return replace(verdict, no_proof=_WITHOUT_PROOF[verdict.status])
+    return verdict
+
+
+_WITHOUT_PROOF = {"different": "the two sides differ", "unknown": "they were not found to be equal",
+                  "equal": "there is nothing to refute"}
 
 
 def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = ()) -> Module:
@@ -76,6 +87,8 @@ class _Comparison:
     deadline: float
     vectors: int
     seed: int
+    proof: str = ""          # the name of the proof's file, where one is wanted
+    proof_seconds: float = 0
 
     def decide(self) -> Verdict:
         """Decide in the cheapest way that can: one step, then unrolled calls, then vectors."""
@@ -123,7 +136,8 @@ class _Comparison:
         """Decide by one step from any state; None where that does not tell."""
         found = solve(ask_steps(first, second, self.matching, registers), self.method, self.deadline, self.seed)
         if found.evidence is not None:
-            return Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
+            equal = Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
+            return self._proved(equal, partial(ask_steps, first, second, self.matching, registers))
         if found.pattern is not None and self._is_pure:
             return self._different(lay_out(first.func, second.func, self.matching, 1), found)
         return None
@@ -144,7 +158,9 @@ class _Comparison:
             if found.evidence is None:
                 break
             if not bounded:
-                return Verdict("equal", self._noted(found.evidence, "unrolled"))
+                return self._proved(
+                    Verdict("equal", self._noted(found.evidence, "unrolled")),
+                    partial(ask_calls, first, second, self.matching, layout, items))
             why = "from some state they differ" if registers is not None else "registers without partners"
             e = found.evidence
             reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
@@ -168,6 +184,12 @@ class _Comparison:
             return Verdict("unknown", replace(NOT_CHECKED, method=self.method, note=f"{self.method} came to no answer"))
         best = min(reached, key=lambda e: (LEVELS.index(e.level), -e.count))
         return Verdict("equal" if best.is_complete else "unknown", self._noted(best))
+    def _proved(self, verdict: Verdict, ask: Callable[[Network], Question]) -> Verdict:
+        """Add the proof to a verdict where one is wanted: `ask` builds what was answered in a plain network."""
+        if not self.proof:
+            return verdict
+        found, why = refutation(ask(PlainNetwork()), self.proof, self.proof_seconds, self.seed)
+        return replace(verdict, proof=found, no_proof=why)
 
     def _undecided(self) -> Verdict:
         """Answer unknown; `auto` still tries vectors."""

@@ -120,6 +120,16 @@ class Network:
                 literal.append(simple[kind[node]](*operands))
 
 
+class PlainNetwork(Network):
+    """A network that shares and folds nothing: each gate that is asked for is a node, so it mirrors imports."""
+
+    def and_(self, a: int, b: int) -> int:
+        """Add a gate a AND b and give its literal."""
+        self.left.append(a)
+        self.right.append(b)
+        return (len(self.left) - 1) << 1
+
+
 def _lut(network: Network, operands: list[int], table: int) -> int:
     """Build a look-up table by expansion on its last operand: bit i of `table` where operand j has bit j of i."""
     size = 1 << len(operands)

@@ -15,18 +15,25 @@ from .network import Network
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A network whose `pairs` must all be equal, for every value of its inputs."""
+    """A network whose `pairs` must all be equal, for every value of its inputs.
+
+    `inputs` and `outputs` name the network's inputs and the pairs, `says` in words what is asked.
+    """
 
     network: Network
     pairs: list[tuple[int, int]]
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    says: str = ""
 
 
-def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs) -> Question:
+def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs,
+              network: Network | None = None) -> Question:
     """Ask whether outputs and next states agree for all inputs and all (matched) states: one step from any state.
 
-    Of an `until`, whether it is done belongs to the outputs.
+    Of an `until`, whether it is done belongs to the outputs. `network` is an empty network to build it in.
     """
-    network = Network()
+    network = network or Network()
     inputs = [network.input() for p in first.func.inputs for _ in range(p.type.bits)]
     state = [network.input() for _ in range(_state_bits(first.func))]
     loose = [network.input() for _ in matching.free]
@@ -38,23 +45,55 @@ def ask_steps(first: Side, second: Side, matching: Matching, registers: Pairs) -
     pairs = [(ours[place], theirs[k]) for k, place in enumerate(matching.outputs)]
     pairs += [(ours[outputs + a], theirs[outputs + b]) for a, b in registers]
     pairs += zip(ours[outputs + len(state):], theirs[outputs + len(second_state):], strict=True)
-    return Question(network, pairs)
+    return Question(network, pairs, *_step_names(first.func, second.func, matching, registers))
+
+
+def _step_names(first: Func, second: Func, matching: Matching, registers: Pairs) -> tuple[list[str], list[str], str]:
+    """Name inputs and pairs of a step, and say what it asks."""
+    state, others = bit_names(first.registers), bit_names(second.registers)
+    matched = {theirs for _, theirs in registers}
+    inputs = [*bit_names(first.inputs), *(f"state {n}" for n in state), *(f"undefined {n}" for n in matching.free),
+              *(f"second state {n}" for k, n in enumerate(others) if k not in matched)]
+    outputs = bit_names(first.outputs)
+    asked = [outputs[place] for place in matching.outputs] + [f"next {state[a]}" for a, _ in registers]
+    asked += ["done"] * (first.schedule.kind == "until")
+    return inputs, asked, "one step from any state, registers paired" if registers else "one evaluation"
 
 
 def _state_bits(func: Func) -> int:
     return sum(r.type.bits for r in func.registers)
 
 
-def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, items: int) -> Question:
+def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, items: int,
+              network: Network | None = None) -> Question:
     """Ask whether whole calls agree, from the initial states on, by unrolling; the network's inputs are the layout."""
-    network = Network()
+    network = network or Network()
     bits = [network.input() for _ in range(layout.count)]
     rows = [[bits[k] for k in row] for row in layout.inputs.tolist()]
     loose = [[bits[k] for k in row] for row in layout.undefined.tolist()]
     other = [second_inputs(matching, row, extra) for row, extra in zip(rows, loose, strict=True)]
     ours = _unroll(network, first, rows[:steps_of(first.func, items)], _state(first.func, layout.states[0], bits))
     theirs = _unroll(network, second, other[:steps_of(second.func, items)], _state(second.func, layout.states[1], bits))
-    return Question(network, _call_pairs(first.func, second.func, matching, ours, theirs))
+    pairs, names = _call_pairs(first.func, second.func, matching, ours, theirs)
+    steps = max(steps_of(f, items) for f in (first.func, second.func))
+    return Question(network, pairs, _call_inputs(first.func, matching, layout), names,
+                    f"whole calls of {steps} steps from the initial states")
+
+
+def _call_inputs(first: Func, matching: Matching, layout: Layout) -> list[str]:
+    """Name the bits of a call: an input that has a value each step by its first step and on, as `x[3]@2`."""
+    names = [""] * layout.count
+    stepped = [is_stepped(first, p) for p in first.inputs for _ in range(p.type.bits)]
+    for step, row in enumerate(layout.inputs.tolist()):
+        for k, name, moves in zip(row, bit_names(first.inputs), stepped, strict=True):
+            names[k] = f"{name}@{step}" if moves else name
+    for step, row in enumerate(layout.undefined.tolist()):
+        for k, name in zip(row, matching.free, strict=True):
+            names[k] = f"undefined {name}@{step}"
+    for side in reversed(layout.states):
+        for name, k in side.items():
+            names[k] = f"state {name}"
+    return names
 
 
 def second_inputs(matching: Matching, inputs: Sequence[int], loose: Sequence[int]) -> list[int]:
@@ -103,17 +142,24 @@ def _unroll(network: Network, side: Side, rows: Sequence[Sequence[int]], state: 
     return trace
 
 
-def _call_pairs(first: Func, second: Func, matching: Matching, ours: _Trace, theirs: _Trace) -> list[tuple[int, int]]:
-    """Pair what a call answers: `step` outputs step by step, others at the end; every prefix of a stream is a call."""
+def _call_pairs(first: Func, second: Func, matching: Matching, ours: _Trace,
+                theirs: _Trace) -> tuple[list[tuple[int, int]], list[str]]:
+    """Pair what a call answers, and name it: `step` outputs step by step, others at the end.
+
+    Every prefix of a stream is a call.
+    """
     every = first.schedule.kind == "stream" or second.schedule.kind == "stream"
-    ports = [p for p in first.outputs for _ in range(p.type.bits)]
+    ports, bits = [p for p in first.outputs for _ in range(p.type.bits)], bit_names(first.outputs)
     pairs = list(zip(ours.done, theirs.done, strict=True))
+    names = [f"done@{step}" for step in range(len(pairs))]
     for k, place in enumerate(matching.outputs):
         if every or is_stepped(first, ports[place]):
             pairs += [(a[place], b[k]) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
+            names += [f"{bits[place]}@{step}" for step in range(len(ours.outputs))]
         else:
             pairs.append((ours.outputs[-1][place], theirs.outputs[-1][k]))
-    return pairs
+            names.append(bits[place])
+    return pairs, names
 
 
 def check_schedules(first: Func, second: Func) -> None:

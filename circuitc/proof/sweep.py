@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pysat.solvers import Solver  # pyright: ignore[reportMissingTypeStubs]
 
 from .network import Network, Words
+from .trace import TooLong, Trace, signed
 
 SOLVER = "glucose4"
 SOLVER_NAMES = {"glucose4": "Glucose 4.1", "cadical195": "CaDiCaL 1.9.5", "cadical153": "CaDiCaL 1.5.3"}
@@ -62,6 +63,24 @@ def sweep(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, *
     return outcome
 
 
+def refute(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, trace: Trace, *,
+           seed: int = 0) -> Outcome | None:
+    """Sweep again and write down why in `trace`; None where the proof would have too many lines.
+
+    The network is taken as it is, gate by gate, so that the clauses that are refuted are those of both sides as given.
+    """
+    run = _Sweep(network, deadline, np.random.default_rng(seed), SOLVER, INNER_CONFLICTS, None, trace)
+    try:
+        outcome = run.decide(pairs)
+        if outcome.proved:
+            trace.finish(pairs, network.nodes + 1)
+    except TooLong:
+        return None
+    finally:
+        run.solver.delete()
+    return outcome
+
+
 def _cone(network: Network, pairs: Sequence[tuple[int, int]]) -> tuple[Network, list[tuple[int, int]], list[int]]:
     """Keep only what pairs that are not the same literal depend on: (network, pairs, numbers of the inputs kept)."""
     wanted = [False] * network.nodes
@@ -88,12 +107,16 @@ class _Sweep:
     """One run: `core` is the network as given, `merged` the one where equals are one, `image` maps between them."""
 
     def __init__(self, core: Network, deadline: float, rng: np.random.Generator, solver: str, inner: int,
-                 patience: int | None) -> None:
+                 patience: int | None, trace: Trace | None = None) -> None:
+        self.trace = trace
         self.core, self.deadline, self.rng, self.inner, self.patience = core, deadline, rng, inner, patience
         self.merged = Network()
         self.image: list[int] = [0] * core.nodes
         self.netlist = core.netlist([n << 1 for n in range(core.nodes)])
-        self.solver = Solver(name=solver, bootstrap_with=[[-1]])  # variable 1 is node 0, constant false
+        # variable 1 is node 0, constant false
+        self.solver = Solver(name=solver, bootstrap_with=[[-1]], with_proof=trace is not None)
+        if trace is not None:
+            trace.listen(self.solver.solver)
         self.loaded: list[bool] = [True]
         self.found: list[Pattern] = []   # counterexamples that the guesses do not know yet
         self.outcome = Outcome()
@@ -169,13 +192,18 @@ class _Sweep:
     def _merge_inner(self, pairs: Sequence[tuple[int, int]]) -> bool:
         """Walk up the network and merge what can be proved equal; False where an output was found to differ."""
         refuted: set[int] = set()
-        core, image, merged = self.core, self.image, self.merged
+        core, image, merged, trace = self.core, self.image, self.merged, self.trace
         for node in range(1, core.nodes):
             if not core.is_gate(node):
                 image[node] = merged.input()
+                if trace is not None:
+                    trace.input(node)
                 continue
             a, b = core.left[node], core.right[node]
-            image[node] = mine = merged.and_(image[a >> 1] ^ (a & 1), image[b >> 1] ^ (b & 1))
+            left, right = image[a >> 1] ^ (a & 1), image[b >> 1] ^ (b & 1)
+            image[node] = mine = merged.and_(left, right)
+            if trace is not None:
+                trace.gate(node, (a, b), (left, right), mine)
             while (other := self.representative[node]) != node:
                 theirs = image[other] ^ bool(self.phase[node] ^ self.phase[other])
                 if mine == theirs or mine >> 1 <= 0:
@@ -184,6 +212,8 @@ class _Sweep:
                 if answer:
                     image[node] = theirs
                     self.outcome.merged += 1
+                    if trace is not None:
+                        trace.equal(node, theirs)
                 if answer is not False:
                     break
                 again = other in refuted or len(self.found) >= REFINE_AFTER
@@ -223,7 +253,7 @@ class _Sweep:
             return None
         self._load(a >> 1)
         self._load(b >> 1)
-        x, y = _signed(a), _signed(b)
+        x, y = signed(a), signed(b)
         for assumptions in ([x, -y], [-x, y]):
             answer = self._solve(assumptions, conflicts)
             if answer is None:
@@ -231,6 +261,8 @@ class _Sweep:
             if answer:
                 self.found.append(self._model())
                 return False
+        if self.trace is not None:
+            self.trace.solved(a, b)
         self.solver.add_clause([-x, y])
         self.solver.add_clause([x, -y])
         return True
@@ -263,11 +295,6 @@ class _Sweep:
             self.loaded[n] = True
             if self.merged.is_gate(n):
                 a, b = self.merged.left[n], self.merged.right[n]
-                out, x, y = n + 1, _signed(a), _signed(b)
+                out, x, y = n + 1, signed(a), signed(b)
                 self.solver.append_formula([[-out, x], [-out, y], [out, -x, -y]])
                 stack += [a >> 1, b >> 1]
-
-
-def _signed(literal: int) -> int:
-    """Give the solver's number of a literal: node n is variable n + 1."""
-    return -(literal >> 1) - 1 if literal & 1 else (literal >> 1) + 1

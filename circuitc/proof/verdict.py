@@ -13,6 +13,7 @@ from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.ir import Port
 
 from .evidence import Evidence
+from .proof_file import Proof, proof_json
 
 Status = Literal["equal", "different", "unknown"]
 Values = Mapping[str, NDArray[Any]]
@@ -82,6 +83,8 @@ class Verdict:
     subject: str = ""
     reader: str = ""
     artefact: str = ""
+    proof: Proof | None = None
+    no_proof: str = ""
 
     def __post_init__(self) -> None:
         assert (self.status == "different") == (self.counterexample is not None), "a difference shows where"
@@ -110,9 +113,10 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values, for `--json`."""
-        return {"status": self.status, "evidence": self.evidence.as_json(), "subject": self.subject,
-                "reader": self.reader,
-                "counterexample": self.counterexample.as_json() if self.counterexample else None}
+        plain = {"status": self.status, "evidence": self.evidence.as_json(), "subject": self.subject,
+                 "reader": self.reader,
+                 "counterexample": self.counterexample.as_json() if self.counterexample else None}
+        return plain | proof_json(self.proof, self.no_proof)
 
 
 def _shown(port: Port, value: NDArray[Any]) -> str:

@@ -154,3 +154,26 @@ def test_random_vectors_refute_but_never_prove() -> None:
     same = verify(counter(), lowered(counter()), "random", vectors=500)
     assert (same.status, str(same.evidence)) == ("unknown", "simulated 500")
     assert verify(counter(), counter(by=2), "random", vectors=500).status == "different"
+
+
+@pytest.mark.parametrize("kind", ["stream", "iterate", "until"])
+def test_a_proof_file_covers_one_step_or_the_unrolled_calls(kind: str) -> None:
+    dratify = pytest.importorskip("dratify", reason="the independent checker is not installed (pip install dratify)")
+    one = counter(kind, 1 if kind == "stream" else 4)
+    pairs = [(one, lowered(one), "c compared: one step from any state, registers paired", "next s[0]")]
+    if kind != "stream":
+        pairs.append((one, inverted_register(one), "c compared: whole calls of 4 steps from the initial states", " y"))
+    for first, second, compared, name in pairs:
+        verdict = verify(first, second, proof="p.drat")
+        assert verdict.status == "equal"
+        assert verdict.proof is not None, verdict.no_proof
+        text = verdict.proof.cnf.decode()
+        assert compared in text
+        assert name in text
+        assert dratify.check_proof(dratify.parse_dimacs(text), verdict.proof.steps.decode()).ok
+
+
+def test_what_is_equal_up_to_a_bound_only_has_no_proof_file() -> None:
+    verdict = verify(counter(), inverted_register(counter()), proof="p.drat")
+    assert verdict.status == "unknown"
+    assert (verdict.proof, verdict.no_proof) == (None, "they were not found to be equal")
