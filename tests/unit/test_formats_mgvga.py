@@ -30,6 +30,7 @@ from circuitc.formats.mgvga.graph import GateGraph
 from circuitc.formats.mgvga.write import pickle_data
 from circuitc.ir import Constant, Module, Netlist, aig, verify_module
 from circuitc.ir.netlist_analysis import evaluate_words
+from circuitc.ir.netlist_expand import expand_to_aig
 
 SAMPLE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mgvga" / "module_107598.pt"
 
@@ -238,7 +239,7 @@ def test_more_than_one_graph_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.pt", b"")
         archive.writestr("b.pt", b"")
-    with pytest.raises(CircuitError, match="holds 2 .pt files"):
+    with pytest.raises(CircuitError, match=r"holds 2 \.pt files"):
         load(path)
 
 
@@ -321,8 +322,8 @@ def test_pytorch_geometric_reads_what_we_write(tmp_path: Path) -> None:
     new = node_type.shape[0] + torch.arange(int(inverted.sum()))
     edges = torch.cat((g.edge_index[:, ~inverted], torch.stack([u, new]), torch.stack([new, v])), dim=1)
     again = netlist_of(load(path))
-    net = netlist_of(circuitc.run_passes(module, "to-aig"))
-    assert again.count() == net.count()
+    net = expand_to_aig(netlist_of(module))
+    assert np.array_equal(again.fanin, net.fanin)
     assert edges.tolist() == expand_inverters(graph_of_netlist(net)).edges.tolist()
     for protocol in (2, 3, 4, 5):  # and what PyTorch writes is read
         torch.save(g, tmp_path / "torch.pt", pickle_protocol=protocol)

@@ -29,7 +29,7 @@ DATA = b"ctorch_geometric.data.data\nData\n"
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 EDGES = np.array([[0, 1, 2], [2, 2, 3]])
 FIELDS: dict[str, Any] = {"node_id": ["a", "b", "z", "z_buff"], "node_type": [0, 0, 2, 1], "edge_type": [0, 1, 0],
-                          "num_inverted_predecessors": [0, 1, 1, 0][:0] or [0, 0, 1, 0], "pi": 2, "not_edges": 1}
+                          "num_inverted_predecessors": [0, 0, 1, 0], "pi": 2, "not_edges": 1}
 
 
 def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -76,9 +76,9 @@ class Runs:
 
 def hostile() -> Iterator[bytes]:
     """Pickles that would run code, in every protocol, at the top or deep inside."""
-    for function, *arguments in ((os.system, "touch HACKED"), (eval, "open('HACKED', 'w')"), (exec, "open('HACKED','w')"),
+    for function, *arguments in ((os.system, "touch HACKED"), (eval, "open('HACKED','w')"), (exec, "open('HACKED')"),
                                  (builtins.open, "HACKED", "w"), (subprocess.call, ["touch", "HACKED"]),
-                                 (getattr, os, "system") if False else (builtins.__import__, "os"),
+                                 (builtins.__import__, "os"),
                                  (os.popen, "touch HACKED"), (Path.touch, Path("HACKED")), (np.load, "HACKED")):
         for protocol in range(6):
             value = Runs(function, *arguments)
@@ -96,7 +96,8 @@ def hostile() -> Iterator[bytes]:
              b"ctorch\nload\nX\x01\0\0\0x\x85R.", b"ctorch.storage\n_load_from_bytes\nC\x01x\x85R.",
              b"ctorch._utils\n_rebuild_tensor_v3\n)R.", b"cnumpy.core.multiarray\n_reconstruct\n)R.",
              b"ccopyreg\n_reconstructor\n)R.", b"cbuiltins\nobject\n)\x81.", b"ccollections\ndefaultdict\n)R.",
-             b"ctorch\nLongStorage\n)R.", b"ctorch\nLongStorage\n)\x81.", b"ctorch_geometric.data.data\nDataEdgeAttr\n)R.",
+             b"ctorch\nLongStorage\n)R.", b"ctorch\nLongStorage\n)\x81.",
+             b"ctorch_geometric.data.data\nDataEdgeAttr\n)R.",
              b"ccollections\nOrderedDict\n]\x85R.", b"X\x01\0\0\0a)R.", b"K\x01)R.", b"N)\x81."]
     yield from texts
     yield from (b"\x80\x02" + text for text in texts)
@@ -104,28 +105,36 @@ def hostile() -> Iterator[bytes]:
 
 def structural() -> Iterator[bytes]:
     """Pickles that are no pickles, or that ask for memory, depth or time."""
-    deep = 200_000
+    deep = 20_000
     yield from (b"", b".", b"\x80", b"\x80\x02", b"\x80\x02.", b"\x80\x02N", b"\x80\x02NN.", b"\x80\x02(.", b"\xff" * 9,
-                b"\x80\x02}(K\x01u.", b"\x80\x02]N}s.", b"\x80\x02Na.", b"\x80\x02}Nb.", b"\x80\x02h\x07.", b"\x80\x02t.",
+                b"\x80\x02}(K\x01u.", b"\x80\x02]N}s.", b"\x80\x02Na.", b"\x80\x02}Nb.", b"\x80\x02h\x07.",
+                b"\x80\x02t.",
                 b"\x80\x02(N\x85", b"\x80\x02(e.", b"\x80\x02Nu.", b"\x80\x02}(", b"\x80\x02}NNs.", b"\x80\x02})Ns.",
                 b"\x80\x02q\x01.", b"\x80\x020.", b"\x80\x022.", b"\x80\x02\x86.", b"\x80\x02K\x01Q.", b"\x80\x02NQ.",
-                b"\x80\x02X\xff\xff\xff\x7fabc.", b"\x80\x04\x8d" + b"\xff" * 8 + b"x.", b"\x80\x02\x8b\xff\xff\xff\x7f1.",
+                b"\x80\x02X\xff\xff\xff\x7fabc.", b"\x80\x04\x8d" + b"\xff" * 8 + b"x.",
+                b"\x80\x02\x8b\xff\xff\xff\x7f1.",
                 b"\x80\x02\x8a\xff" + b"\x01" * 255 + b".", b"\x80\x02\x8b\0\1\0\0" + b"\x01" * 256 + b".",
-                b"\x80\x04\x95" + b"\xff" * 8 + b"N.", b"\x80\x02X\2\0\0\0\xff\xfe.", b"\x80\x04\x96" + b"\xff" * 8 + b".",
+                b"\x80\x04\x95" + b"\xff" * 8 + b"N.", b"\x80\x02X\2\0\0\0\xff\xfe.",
+                b"\x80\x04\x96" + b"\xff" * 8 + b".",
                 b"\x80\x02I99999999999999999999\n.", b"\x80\x02L" + b"9" * 5000 + b"L\n.", b"\x80\x02cos\n",
                 b"\x80\x04NN\x93.", b"\x80\x02" + DATA + b"]\x81.", b"\x80\x02" + DATA + b"(NNNNNNtR.",
                 b"\x80\x02" + DATA + b")\x81K\x01b.", b"\x80\x02" + DATA + b")\x81}K\x01Nsb.", b"\x80\x02]q\0h\0a.",
                 b"\x80\x02Nr\xff\xff\xff\xffr\xff\xff\xff\x7f.", b"\x80\x02(" + b"(" * deep + b".",
                 b"\x80\x02" + b"]" * deep + b"a" * (deep - 1) + b".", b"\x80\x02N" + b"\x85" * deep + b".",
-                b"\x80\x02}N" + b"\x85" * deep + b"Ns.", b"\x80\x02" + b"N" * deep + b".",
+                b"\x80\x02}N" + b"\x85" * 100_000 + b"Ns.", b"\x80\x02" + b"N" * deep + b".",
                 b"\x80\x02" + DATA + b")\x81q\0}X\6\0\0\0_storeh\0sb.",
                 b"\x80\x02" + DATA + b")\x81}X\6\0\0\0_store}sb.",
                 b"\x80\x02ctorch_geometric.data.storage\nGlobalStorage\n)\x81.", b"\x80\x02" + DATA + b")\x81.")
     laughs = b"\x80\x02]q\0" + b"".join(b"](" + b"h" + bytes([k]) + (b"h" + bytes([k])) * 9 + b"eq" + bytes([k + 1])
                                          for k in range(40)) + b"."
     yield laughs
-    data = zipfile.ZipFile(io.BytesIO(WHOLE)).read("graph/data.pkl")
-    yield from (data[:k] for k in range(0, len(data), 17))
+
+
+def cut_off() -> Iterator[bytes]:
+    """Pickles that end early, with the storage that they need."""
+    archive = zipfile.ZipFile(io.BytesIO(WHOLE))
+    data = archive.read("graph/data.pkl")
+    yield from (file_of(data[:k], archive.read("graph/data/0")) for k in range(0, len(data), 13))
 
 
 def views() -> Iterator[bytes]:
@@ -155,7 +164,8 @@ def graphs() -> Iterator[bytes]:
                                                 ["a", "a", "z", "z_buff"], ["a", "b", "z", "z_inv"],
                                                 ["a", "b\n", "z", "z_buff"], ["a\0", "b", "z", "z_buff"],
                                                 ["a", "b" * 2000, "z", "z_buff"]))
-    yield from (graph_file(**{key: v}) for key in ("pi", "po", "and_nodes", "not_edges", "num_nodes") for v in (0, 7, -1))
+    yield from (graph_file(**{key: v}) for key in ("pi", "po", "and_nodes", "not_edges", "num_nodes")
+                for v in (0, 7, -1))
     yield from (graph_file(num_inverted_predecessors=v) for v in ([], [0] * 4, [0, 0, 2, 0], [0] * 5, "x"))
     yield from (graph_file(e) for e in ([[0, 1, 9], [2, 2, 3]], [[0, 1, -1], [2, 2, 3]], [[0, 1, 2], [2, 2, 0]],
                                         [[3, 1, 2], [2, 2, 3]], [[0, 1, 0], [2, 2, 2]], [[0, 2, 2], [2, 2, 3]],
@@ -180,9 +190,9 @@ def archives() -> Iterator[bytes]:
                 zipped({"a.pt": b"\0" * (1 << 24)}, zipfile.ZIP_DEFLATED),
                 zipped({"x/data.pkl": tensor(0, (2, 3), (3, 1), 1 << 21), "x/data/0": b"\0" * (1 << 24)},
                        zipfile.ZIP_DEFLATED))
-    where = WHOLE.rindex(b"PK\1\2")
-    yield from (WHOLE[:k] + b"\xff\xff\xff\x7f" + WHOLE[k + 4:] for k in range(where + 8, where + 46, 2)
-                if k not in range(where + 10, where + 16) and k not in range(where + 34, where + 42))
+    where = WHOLE.index(b"PK\1\2")  # the entry of data.pkl
+    yield from (WHOLE[:where + k] + b"\xff\xff\xff\x7f" + WHOLE[where + k + 4:]
+                for k in (10, 16, 20, 24, 26, 42))  # method, checksum, sizes, length of the name, offset
     encrypted = bytearray(WHOLE)
     encrypted[6] |= 1
     encrypted[WHOLE.index(b"PK\1\2") + 8] |= 1
@@ -190,7 +200,15 @@ def archives() -> Iterator[bytes]:
 
 
 CASES = {"hostile": [file_of(p) for p in hostile()], "structural": [file_of(p) for p in structural()],
-         "views": list(views()), "graphs": list(graphs()), "archives": list(archives())}
+         "cut off": list(cut_off()), "views": list(views()), "graphs": list(graphs()), "archives": list(archives())}
+
+
+def refusal(data: bytes) -> str:
+    try:
+        parse_mgvga(data, "f.pt")
+    except CircuitError as e:
+        return str(e)
+    return "it is read"
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -198,11 +216,8 @@ def test_broken_files_are_refused_in_one_line(kind: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     tracemalloc.start()
     for number, data in enumerate(CASES[kind]):
-        with pytest.raises(CircuitError) as caught:
-            parse_mgvga(data, "f.pt")
-            pytest.fail(f"{kind} {number} is read")
-        message = str(caught.value)
-        assert message.startswith("f.pt: ") or message.startswith("outputs ") or message.startswith("inputs "), message
+        message = refusal(data)
+        assert message.startswith("f.pt: "), f"{kind} {number}: {message}"
         assert "\n" not in message, message
         assert len(message) < 600, message
     peak = tracemalloc.get_traced_memory()[1]
@@ -264,7 +279,7 @@ def test_legacy_files_are_recognised_and_refused_by_name(tmp_path: Path) -> None
 
 def test_a_large_graph_is_read_back() -> None:
     """5,000 gates in a chain: more than any recursion, within a few hundred milliseconds."""
-    gates = np.array([[2 * (k + 3) if k < 0 else max(2, 2 * (k + 2)), 4] for k in range(5000)])
+    gates = np.array([[2 * (k + 2), 2] for k in range(5000)])
     net = aig(2, gates, [2 * 5002])
     graph = graph_of_netlist(net)
     order = np.random.default_rng(3).permutation(graph.nodes)

@@ -73,6 +73,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int, source:
     """Read a member whose announced size is reasonable."""
     if info.file_size > limit:
         raise error(f"{source}: {info.filename[:80]!r} announces {info.file_size} bytes, at most {limit} are read")
+    if info.compress_size > archive.start_dir:
+        raise error(f"{source}: {info.filename[:80]!r} announces {info.compress_size} bytes in a file of "
+                    f"{archive.start_dir}")
     if info.file_size > (1 << 20) and info.file_size > MAX_RATIO * max(1, info.compress_size):
         raise error(f"{source}: {info.filename[:80]!r} unpacks {info.compress_size} bytes to {info.file_size}, which "
                     "no graph does")
@@ -101,7 +104,7 @@ class _Archive:
         self._names = {info.filename: info for info in members}
         self._left = MAX_STORAGE_BYTES
         self._storages: dict[tuple[str, str], NDArray[Any]] = {}
-        self._order = self._byte_order()
+        self._order: Literal["<", ">"] = self._byte_order()
 
     def decode(self) -> Any:
         info = self._names[f"{self._folder}data.pkl"]

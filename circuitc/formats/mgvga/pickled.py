@@ -63,7 +63,8 @@ class Decoder:
 
     def decode(self, data: bytes) -> Any:
         """Give the value of a pickle of protocol 2 to 5; about 2 us an opcode."""
-        for name, argument, self._at in self._opcodes(data):
+        for name, argument, at in self._opcodes(data):
+            self._at = at
             needed = _OPERANDS.get(name, 0)
             if len(self._stack) < needed or (needed and any(v is _MARK for v in self._stack[-needed:])):
                 raise self.fault(f"{name} finds too little on the stack")
