@@ -33,7 +33,7 @@ class XorMaj(NetlistPass):
     """Find ANDs that compute the exclusive or of two nodes or the majority of three, and make them such gates.
 
     Works by the function of small cuts, so however the ANDs are arranged; a full adder becomes two XORs and one MAJ.
-    What only led to them is dropped. About 15 us a gate.
+    What only led to them is dropped. About 30 us a gate.
     """
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:

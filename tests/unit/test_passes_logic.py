@@ -10,6 +10,7 @@ import pytest
 import circuitc.passes.abc.exchange as exchange
 import circuitc.tools as tools
 from circuitc.diagnostics import CircuitError, InternalError
+from circuitc.driver import compile
 from circuitc.formats import load
 from circuitc.ir import BIT, Func, Kind, Module, Netlist, NetlistBuilder, Port, evaluate_words, module_of, parse_module
 from circuitc.ir.generate import random_netlist
@@ -308,3 +309,14 @@ def test_aliases_and_named_pipelines_hold_only_allowed_commands() -> None:
     for script in ALIASES.values():
         assert read_script(script) == script
     assert all(parse_pipeline(part) for parts in NAMED.values() for part in parts)
+
+
+@needs_abc
+def test_compile_with_prove_proves_each_pass() -> None:
+    before = module(random_netlist(np.random.default_rng(11), 24, 120, 5, (Kind.AND,)))
+    build = compile(before, "aiger", passes="logic-fast,xor-maj", prove=True)
+    passes = build.certificate.as_json()["passes"]
+    assert [p["name"] for p in passes] == ["strash", "abc", "xor-maj"]
+    assert {p["evidence"]["level"] for p in passes} == {"proved"}
+    quick = compile(before, "aiger", passes="logic-fast,xor-maj").certificate.as_json()["passes"]
+    assert {p["evidence"]["level"] for p in quick if p["changed"]} == {"simulated"}
