@@ -69,7 +69,7 @@ class _Signals:
         sources = (*circuit.inputs, *circuit.latches)
         self._taken = {*sources, *outputs}
         self.nodes = [self.free("false"), *sources]
-        for node in range(len(self.nodes), net.nodes):  # 0.6 us a gate
+        for node in range(len(self.nodes), net.nodes):
             wish = net.names.get(node, "")
             if outputs.get(wish) == node << 1 or (wish not in self._taken and _LEGAL.fullmatch(wish)):
                 self._taken.add(wish)
@@ -98,7 +98,7 @@ def _lines(circuit: Circuit, signals: _Signals) -> Iterator[str]:
         yield f".names {name[0]}"
     fanin, offset = net.fanin.tolist(), net.offset.tolist()
     kinds = net.kind.tolist()
-    for node in range(1 + net.inputs, net.nodes):  # 2 us a gate
+    for node in range(1 + net.inputs, net.nodes):
         fanins = fanin[offset[node]:offset[node + 1]]
         yield " ".join([".names", *[name[f >> 1] for f in fanins], name[node]])
         yield from _rows(kinds[node], fanins, int(net.data[node]) if kinds[node] == Kind.LUT else 0)

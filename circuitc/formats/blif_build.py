@@ -9,7 +9,7 @@ from circuitc.ir import ONCE, STREAM, Func, Kind, Module, module_of
 from circuitc.ir.netlist import MAX_LUT_INPUTS
 
 from .blif_flatten import flatten
-from .blif_parse import BlifFile, Gate, Model
+from .blif_parse import BlifFile, Gate, Latch, Model
 from .gate_rows import GateRows, or_, tree
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
@@ -51,7 +51,9 @@ def build_module(file: BlifFile, name: str) -> Module:
 
 def _clock(file: BlifFile, model: Model) -> str:
     """Give the input that clocks all latches, or nothing where none is named; it must do nothing else."""
-    clocks = {latch.clock: latch for latch in reversed(model.latches)}
+    clocks: dict[tuple[str, str], Latch] = {}
+    for latch in model.latches:
+        clocks.setdefault(latch.clock, latch)
     if len(clocks) > 1:
         (edge, signal), latch = next(iter(clocks.items()))
         others = " and ".join(f"{e or 'no edge'} of {s or 'no signal'}" for e, s in list(clocks)[1:3])

@@ -46,6 +46,7 @@ class _Reading:
             if not isinstance(kind, str) or kind not in self.groups:
                 raise self.fault(node, f"has the type {_shown(kind)}", nearest(str(kind)[:40], _TYPES))
             self.groups[kind].append(node)
+            self.label(node)
         for kind in ("input", "register", "output", "next"):
             self.groups[kind] = self.by_index(self.groups[kind])
         self.gates = [node for node, row in self.rows.items() if row["type"] in _GATES]

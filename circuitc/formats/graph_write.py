@@ -39,7 +39,7 @@ def to_graph(module: Module) -> nx.MultiDiGraph:
     for k, (name, reset) in enumerate(zip(circuit.latches, circuit.resets, strict=True)):
         graph.add_node(f"n{1 + len(circuit.inputs) + k}", type="register", index=k, name=name,
                        initial="free" if reset is None else str(reset))
-    for node in range(1 + net.inputs, net.nodes):  # 8 us a gate, most of it in networkx
+    for node in range(1 + net.inputs, net.nodes):
         graph.add_node(f"n{node}", **_gate(net, node))
     for k, name in enumerate(circuit.outputs):
         graph.add_node(f"o{k}", type="output", index=k, name=name)

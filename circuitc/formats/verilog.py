@@ -42,7 +42,7 @@ def choose_top(text: str, name: str) -> str:
     marked = [m[2] for m in modules if m[1]]
     names = list(dict.fromkeys(m[2] for m in modules))
     if len(marked) == 1 or len(names) <= 1:
-        return marked[0] if marked else ""
+        return (marked or names or [""])[0]
     bodies = _MODULE.sub(" ", plain)
     used = set(_USE.findall(bodies))
     free = [module for module in marked or names if marked or module not in used]

@@ -22,9 +22,10 @@ MAX_FILES = 1000
 MAX_COMPANION_BYTES = 1 << 26
 
 _SKIPPED = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_TOKEN = re.compile(_SKIPPED.pattern + r"|\\\S+", re.DOTALL)
 _NAMED = re.compile(r'(?<!`)`include\b(?:[ \t]*"([^"\\\n]*)")?|\$(readmem[hb])\b(?:\s*\(\s*"([^"\\\n]*)"\s*,)?')
 _HIDDEN = (
-    (re.compile(r'``|`"|`\\'), "macros that paste tokens are not taken: what files they name cannot be seen",
+    (re.compile(r"``|`\\\\"), "macros that paste tokens are not taken: what files they name cannot be seen",
      "write out what the macro stands for"),
     (re.compile(r"(?<![`\w$])include\b|(?<![$\w])readmem[hb]\b|\$(?=`)"),
      "include and readmem stand only where they name a file", "write `include \"file\" or $readmemh(\"file\", memory)"),
@@ -104,7 +105,10 @@ def _companions(source: Source) -> Iterator[tuple[int, bool, str]]:
     """Give (line, is it a source, name) of each file that a text names; what could name others unseen is refused."""
     text = source.text or ""
     _refuse_hidden(source, text)
+    plain = _plain(text)
     for match in _NAMED.finditer(_plain(text, keep_strings=True)):
+        if plain[match.start()] == " ":
+            continue  # within quotes
         line = text.count("\n", 0, match.start()) + 1
         name = match[3] if match[2] else match[1]
         if name is None:
@@ -115,6 +119,7 @@ def _companions(source: Source) -> Iterator[tuple[int, bool, str]]:
 
 def _refuse_hidden(source: Source, text: str) -> None:
     """Refuse what could name a file where we do not see it, also across comments and joined lines."""
+    _refuse_odd_quotes(source, text)
     plain = _plain(text)
     joined = _plain(_SKIPPED.sub(lambda m: m[0] if m[0][0] == '"' else "", re.sub(r"\\\r?\n", "", text)))
     for pattern, message, cure in _HIDDEN:
@@ -123,6 +128,20 @@ def _refuse_hidden(source: Source, text: str) -> None:
             raise error(message, Span(source, text.count("\n", 0, match.start()) + 1), cure)
         if pattern.search(joined) or _counts(plain) != _counts(joined):
             raise error(message, Span(source), cure)
+
+
+def _refuse_odd_quotes(source: Source, text: str) -> None:
+    """Refuse what Yosys could take for the end of a text or a comment, and we not, or the other way round."""
+    strange = re.search(r'`"', _plain(text, keep_strings=True))
+    place = strange.start() if strange else -1
+    if place < 0:
+        place = next((m.start() for m in _TOKEN.finditer(text)
+                      if m[0][0] == "\\" and re.search(r'"|//|/\*', m[0])), -1)
+    if place < 0:
+        place = _plain(text).find('"')
+    if place >= 0:
+        raise error("a quote that does not begin or end a text of one line is not taken",
+                    Span(source, text.count("\n", 0, place) + 1))
 
 
 def _counts(text: str) -> tuple[int, int]:

@@ -67,8 +67,8 @@ def read_blif_independently(content: bytes, *, seconds: float = 120, memory_byte
 # assigns, and constants folded before it (`proc` does so with -keepdc).
 _TO_LOGIC = ("proc -noopt -norom", "flatten", "setundef -undriven -anyseq")
 _WITH_ARRAYS = ("proc -norom", "flatten", "setundef -undriven -anyseq", "memory")
-_TO_GATES = ("async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq", "aigmap",
-             "select x:*", "write_json -selected ports.json", "select -clear",
+_TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq",
+             "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
 
 
