@@ -39,15 +39,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "&dc2": "l",
     "&dch": "WCSf",
     "&fraig": "WRILDCNxy",
-    "&syn2": "aKRwh",
+    "&syn2": "aKR",
     "&syn3": "",
     "&syn4": "",
     "&deepsyn": "IJAS",
     "&resub": "",
     "&if": "KCFAaeg",
     "&mfs": "WFDMLCdaeb",
-    "&jf": "K",
-    "&lf": "K",
 })
 
 _RESYN2 = "balance; rewrite; refactor; balance; rewrite; rewrite -z; balance; refactor -z; rewrite -z; balance"

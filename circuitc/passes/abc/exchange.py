@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from circuitc.diagnostics import error
 from circuitc.ir import Netlist
 from circuitc.ir.netlist_expand import expand_to_aig
 from circuitc.tools import ToolFailed, require_tool, run_tool
@@ -39,8 +40,10 @@ def _run(netlist: Netlist, script: str, form: str, seconds: float) -> bytes:
         done = run_tool([str(abc), "-q", f"read_aiger in.aig; {script}; {_ENDINGS[form]}"], folder=Path(folder),
                         seconds=seconds)
         out = Path(folder) / "out"
-        if not done.ok or not out.exists():
+        if not done.ok:
             raise ToolFailed("yosys-abc", done)
+        if not out.exists():  # a command that fails ends the script, and ABC says why and exits with 0
+            raise error(f"abc stopped in the script `{script}`: {(done.said.splitlines() or ['it said nothing'])[-1]}")
         return out.read_bytes()
 
 
