@@ -27,7 +27,7 @@ from .sequential import SEQUENTIAL, decide
 from .verdict import Verdict
 
 STREAM_ITEMS = (1, 2, 4, 8)    # lengths of streams that unrolling tries, one after the other; vectors take the last
-UNROLL_SHARE = 0.25            # of the time that is left, where sequential engines come after it
+EARLY_SHARE = 0.4              # of the time that is left, for what is tried before sequential engines
 MAX_UNROLLED_NODES = 2_000_000
 BITS_AT_ONCE = 1 << 24         # of the patterns that one batch of vectors holds
 VECTOR_SECONDS = 30            # that vectors may take where the time is up: others than tiny circuits need them
@@ -91,7 +91,7 @@ class _Comparison:
     proof_seconds: float = 0
 
     def decide(self) -> Verdict:
-        """Decide in the cheapest way that can: one step, then unrolled calls, then vectors."""
+        """Decide in the cheapest way that can: one step, unrolled calls, sequential engines, then vectors."""
         if self.method == "random":
             return self._by_vectors()
         try:
@@ -109,9 +109,12 @@ class _Comparison:
                 return verdict
         if self._is_pure:
             return self._undecided()
+        verdict = self._by_calls(*sides, registers)
+        if verdict is not None and verdict.status != "unknown":
+            return verdict
         if self.method == "auto" and self._are_streams and find_tool("yosys-abc"):
-            return self._by_product(*sides, self._by_calls(*sides, registers))
-        return self._by_calls(*sides, registers)
+            return self._by_product(*sides, verdict)
+        return verdict or self._undecided()
 
     @property
     def _is_pure(self) -> bool:
@@ -134,7 +137,8 @@ class _Comparison:
 
     def _by_steps(self, first: Side, second: Side, registers: Pairs) -> Verdict | None:
         """Decide by one step from any state; None where that does not tell."""
-        found = solve(ask_steps(first, second, self.matching, registers), self.method, self.deadline, self.seed)
+        deadline = self.deadline if self._is_pure else self._soon()
+        found = solve(ask_steps(first, second, self.matching, registers), self.method, deadline, self.seed)
         if found.evidence is not None:
             equal = Verdict("equal", self._noted(found.evidence, "" if self._is_pure else "latch-matched"))
             return self._proved(equal, partial(ask_steps, first, second, self.matching, registers))
@@ -142,12 +146,11 @@ class _Comparison:
             return self._different(lay_out(first.func, second.func, self.matching, 1), found)
         return None
 
-    def _by_calls(self, first: Side, second: Side, registers: Pairs | None) -> Verdict:
-        """Decide by unrolling from the initial states: completely, or for streams a few items long."""
+    def _by_calls(self, first: Side, second: Side, registers: Pairs | None) -> Verdict | None:
+        """Decide by unrolling from the initial states: completely, or for streams a few items long; None if neither."""
         bounded = "stream" in (first.func.schedule.kind, second.func.schedule.kind)
         reached = NOT_CHECKED
-        now = time.monotonic()
-        deadline = now + UNROLL_SHARE * (self.deadline - now) if bounded and self.method == "auto" else self.deadline
+        deadline = self._soon() if bounded else self.deadline
         for items in STREAM_ITEMS if bounded else (1,):
             layout = lay_out(first.func, second.func, self.matching, items)
             if len(layout.inputs) * (first.netlist.nodes + second.netlist.nodes) > MAX_UNROLLED_NODES:
@@ -164,22 +167,27 @@ class _Comparison:
             why = "from some state they differ" if registers is not None else "registers without partners"
             e = found.evidence
             reached = Evidence("bounded", items, method=e.method, solver=e.solver, note=f"unrolled; {why}")
-        return self._undecided() if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
+        return None if reached is NOT_CHECKED else Verdict("unknown", self._noted(reached))
 
-    def _by_product(self, first: Side, second: Side, before: Verdict | None = None) -> Verdict:
-        """Decide by sequential engines, from the initial states on; `before` is what unrolling found out."""
+    def _soon(self) -> float:
+        """Give until when to try what comes before something else."""
+        now = time.monotonic()
+        return now + EARLY_SHARE * (self.deadline - now) if self.method == "auto" else self.deadline
+
+    def _by_product(self, first: Side, second: Side, unrolled: Verdict | None = None) -> Verdict:
+        """Decide by sequential engines, from the initial states on; `unrolled` is what is known of the first steps."""
         if not self._are_streams:
             raise error(f"{self.method} compares streams and the schedule is `{first.func.schedule}`",
                         help="use the method sat: calls that end can be unrolled")
-        if before is not None and before.status != "unknown":
-            return before
         product = multiply(first, second, self.matching)
         found = decide(product, self.method, self.deadline)
         if found.trace is not None:
             layout = lay_out(first.func, second.func, self.matching, len(found.trace))
             pattern = product.call(found.trace, layout)
             return self._different(layout, Found(pattern=pattern, method=found.method, solver=found.solver))
-        reached = [e for e in (found.evidence, before and before.evidence) if e]
+        reached = [e for e in (found.evidence, unrolled and unrolled.evidence) if e]
+        if not reached and self.method == "auto":
+            return self._undecided()
         if not reached:
             return Verdict("unknown", replace(NOT_CHECKED, method=self.method, note=f"{self.method} came to no answer"))
         best = min(reached, key=lambda e: (LEVELS.index(e.level), -e.count))

@@ -35,7 +35,8 @@ def match(first: Func, second: Func) -> Matching:
     """Match ports by name, bit for bit, or by order where no name is shared and the numbers agree; refuse the rest."""
     free = tuple(n for p in second.inputs if p.name == UNDEFINED and _is_extra(first, p) for n in bit_names([p]))
     lone = {n for p in first.inputs if p.name == UNDEFINED and _is_extra(second, p) for n in bit_names([p])}
-    notes: list[str] = []
+    both = all(any(p.name == UNDEFINED for p in f.inputs) for f in (first, second))
+    notes = ["undefined bits taken to be the same on both sides"] if both else []
     wrong: list[Diagnostic] = []
     found: list[tuple[int, ...]] = []
     for what, mine, theirs in (("input", first.inputs, second.inputs), ("output", first.outputs, second.outputs)):

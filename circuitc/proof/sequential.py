@@ -24,7 +24,6 @@ from .sweep import SOLVER, SOLVER_NAMES
 
 SEQUENTIAL = ("scorr", "dsec", "pdr", "bmc")  # methods for streams only
 BMC_STEPS = 100     # a number and not a time, so that the answer is the same on every machine
-MAX_LATCHES = 20_000
 SHARES = (("pdr", 0.2), ("scorr", 0.3), ("dsec", 0.5), ("pdr", 0.7), ("bmc", 1.0))  # of the time left, in `auto`
 
 
@@ -48,8 +47,6 @@ def decide(product: Product, method: str, deadline: float) -> Answer:
     if differ <= 1:  # ABC leaves a constant output undecided
         trace = np.zeros((1, product.layout.count), np.uint8) if differ else None
         return Answer(None if differ else Evidence("proved", method="structural hashing"), trace, "structural hashing")
-    if product.latches > MAX_LATCHES:
-        return best
     for engine, share in SHARES if method == "auto" else ((method, 1.0),):
         left = deadline - time.monotonic()
         if left < 1 or best.is_decided:
@@ -102,7 +99,7 @@ def _ask(product: Product, method: str, seconds: float) -> Answer:
 
 def _complain(done: Completed, engine: _Engine) -> None:
     """Raise where ABC did not even take the commands; out of memory or time is no answer and no error."""
-    if "** cmd error" in done.stdout:
+    if "** cmd error" in done.said:
         raise ToolFailed(engine.solver, done)
 
 

@@ -153,3 +153,13 @@ def test_the_command_answers_by_its_status_and_writes_the_trace(tmp_path: Path) 
     assert command(["verify", a, b, "--method", "bmc"]) == 3
     times = [int(line[1:]) for line in wave.read_text().splitlines() if line.startswith("#")]
     assert times == [10 * k for k in range(22)]
+
+
+@needs_abc
+def test_commands_that_abc_does_not_know_are_an_error_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from circuitc.proof.sequential import ENGINES
+    monkeypatch.setitem(ENGINES, "pdr", replace(ENGINES["pdr"], commands="prove_it_somehow"))
+    with pytest.raises(CircuitError, match="ABC pdr ended with status 0"):
+        verify(counter(), counter(inverted=True, name="m"), "pdr")
