@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pysat.solvers import Solver
 
 from circuitc.backends.verilog import VERILOG
 from circuitc.diagnostics import CircuitError
@@ -44,6 +45,23 @@ def test_epfl_circuits_equal_their_rewritten_copies(name: str, tmp_path: Path) -
     first, second = circuit(name), rewritten(name, tmp_path)
     verdict = verify(first, second, seconds=120)
     assert (verdict.status, verdict.evidence.level) == ("equal", "proved")
+
+
+@pytest.mark.parametrize("name", ["ctrl", "i2c", "max", "square"])
+def test_each_line_of_a_proof_file_follows_by_the_propagation_of_another_solver(name: str, tmp_path: Path) -> None:
+    proof = verify(circuit(name), rewritten(name, tmp_path), "sat", seconds=120, proof="p.drat").proof
+    assert proof is not None
+    rows = [line for line in proof.cnf.decode().splitlines() if line[0] not in "cp"]
+    with Solver("minisat22", bootstrap_with=[[int(w) for w in row.split()[:-1]] for row in rows]) as solver:
+        for line in proof.steps.decode().splitlines():
+            if line.startswith("d "):
+                continue
+            clause = [int(w) for w in line.split()[:-1]]
+            consistent, _ = solver.propagate(assumptions=[-x for x in clause])
+            assert not consistent, line
+            if clause:
+                solver.add_clause(clause)
+    assert proof.steps.endswith(b"\n0\n")
 
 
 @pytest.mark.parametrize("name", SMALL)
