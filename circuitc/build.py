@@ -115,9 +115,12 @@ def is_build(folder: Path) -> bool:
 
 
 def own_files(folder: Path) -> set[str]:
-    """Name the files that belong to the build in a folder: what its certificate lists, and the two reports."""
-    listed = read_json(folder, MARK).get("artefacts")
-    return {MARK, REPORT, *(listed if isinstance(listed, dict) else ())}
+    """Name the files that belong to the build in a folder: what its certificate lists, proofs too, and the reports."""
+    certificate = read_json(folder, MARK)
+    listed, claims = certificate.get("artefacts"), certificate.get("claims")
+    proofs = [claim.get("proof") for claim in claims if isinstance(claim, dict)] if isinstance(claims, list) else []
+    written = [str(p[key]) for p in proofs if isinstance(p, dict) for key in ("file", "cnf") if key in p]
+    return {MARK, REPORT, *(listed if isinstance(listed, dict) else ()), *written}
 
 
 def changed_files(folder: Path) -> list[str]:

@@ -19,7 +19,6 @@ import pytest
 
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Module, decode, encode, parse_module, print_module, run, verify_module
-from circuitc.ir.interpreter import stepped
 
 FOLDER = Path(__file__).parent / "files"
 FILES = sorted([*(FOLDER / "run").glob("*.ccir"), *(FOLDER / "errors").glob("*.ccir")])
@@ -66,7 +65,7 @@ def check_run(module: Module, line: str) -> None:
     for name, value in values.items():
         if not name.startswith("%"):
             port = func.input(name)
-            lead = 2 if stepped(func, port.rate) else 1
+            lead = 2 if func.is_stepped(port) else 1
             inputs[name] = encode(port, np.array([value]), lead)
     answer = run(module, inputs, state=state)
     for name, value in assignments(wanted).items():

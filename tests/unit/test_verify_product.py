@@ -7,7 +7,7 @@ import pytest
 
 from circuitc.backends.aiger import encode_binary
 from circuitc.backends.gate_level import circuit_of
-from circuitc.cli.app import run as command
+from circuitc.cli.entry import run as command
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import BIT, STREAM, Constant, Func, Module, Port, Register, module_of
 from circuitc.proof import verify

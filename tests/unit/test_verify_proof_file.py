@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysat.solvers import Solver
 
-from circuitc.cli.app import run
+from circuitc.cli.entry import run
 from circuitc.diagnostics import CircuitError
 from circuitc.formats import write
 from circuitc.ir import (

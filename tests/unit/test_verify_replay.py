@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuitc.cli.app import run
+from circuitc.cli.entry import run
 from circuitc.formats import load, write
 from circuitc.ir import BIT, Func, Module, Netlist, NetlistBuilder, Port, evaluate_words, module_of
 from circuitc.ir.generate import random_netlist

@@ -174,6 +174,6 @@ def test_a_proof_file_covers_one_step_or_the_unrolled_calls(kind: str) -> None:
 
 
 def test_what_is_equal_up_to_a_bound_only_has_no_proof_file() -> None:
-    verdict = verify(counter(), inverted_register(counter()), proof="p.drat")
+    verdict = verify(counter(), inverted_register(counter()), "sat", proof="p.drat")
     assert verdict.status == "unknown"
     assert (verdict.proof, verdict.no_proof) == (None, "they were not found to be equal")
