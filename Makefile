@@ -31,8 +31,10 @@ lint: $(VENV)/test.stamp
 tools:
 	@sh tests/install_tools.sh
 
+# The scripts other than gates.py take a folder of .aig files: make bench EPFL=path/to/benchmarks
 bench: $(VENV)/demo.stamp
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/gates.py
+	test -z "$(EPFL)" || for name in proofs mutants logic_opt; do $(BIN)/python benchmarks/$$name.py $(EPFL) || exit 1; done
 
 clean:
 	rm -rf build dist *.egg-info
