@@ -43,4 +43,15 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
         raise error(f"{path}: {e.strerror or e}") from None
 
 
-__all__ = ["MAX_FILE_BYTES", "CircuitError", "Format", "Reader", "Writer", "read_bytes"]
+def decode_text(data: bytes, source: str) -> str:
+    """Give the text of a file's bytes, or say at which line they are none."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as e:
+        raise error(f"{source}:{data.count(10, 0, e.start) + 1}: byte {data[e.start]:#04x} is not UTF-8 text") from None
+    if "\0" in text:
+        raise error(f"{source}:{text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte is not text")
+    return text
+
+
+__all__ = ["MAX_FILE_BYTES", "CircuitError", "Format", "Reader", "Writer", "decode_text", "read_bytes"]

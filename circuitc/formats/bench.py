@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from circuitc.diagnostics import Source, error
+from circuitc.diagnostics import Source
 from circuitc.ir import Module
 
-from .base import Format, read_bytes
+from .base import Format, decode_text, read_bytes
 from .bench_build import build_module
 from .bench_parse import parse_lines
 from .bench_write import write_bench
@@ -30,13 +30,7 @@ def read_bench(path: Path) -> Module:
 
 def parse_bench(data: bytes, source: str, name: str = "circuit") -> Module:
     """Read `.bench` text from bytes; `source` names it in errors, `name` becomes the func's."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as e:
-        raise error(f"{source}:{data.count(10, 0, e.start) + 1}: byte {data[e.start]:#04x} is not UTF-8 text") from None
-    if "\0" in text:
-        raise error(f"{source}:{text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte is not text")
-    return build_module(parse_lines(Source(source, text)), name)
+    return build_module(parse_lines(Source(source, decode_text(data, source))), name)
 
 
 BENCH = Format("bench", (".bench",), "gates by name, as ISCAS, ABC and OpenABC-D write them", sniff, read_bench,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from circuitc.backends.blif import BLIF as TARGET
-from circuitc.diagnostics import CircuitError, Source, error
+from circuitc.diagnostics import CircuitError, Source
 from circuitc.ir import Module
 
-from .base import Format, read_bytes
+from .base import Format, decode_text, read_bytes
 from .blif_build import build_module
 from .blif_parse import parse_lines
 from .files import identifier
@@ -30,13 +30,7 @@ def read_blif(path: Path) -> Module:
 
 def parse_blif(data: bytes, source: str, name: str = "circuit") -> Module:
     """Read `.blif` text from bytes; `source` names it in errors, `name` becomes the func's."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as e:
-        raise error(f"{source}:{data.count(10, 0, e.start) + 1}: byte {data[e.start]:#04x} is not UTF-8 text") from None
-    if "\0" in text:
-        raise error(f"{source}:{text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte is not text")
-    return build_module(parse_lines(Source(source, text)), name)
+    return build_module(parse_lines(Source(source, decode_text(data, source))), name)
 
 
 def write_blif(module: Module) -> Mapping[str, bytes]:

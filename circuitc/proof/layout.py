@@ -41,15 +41,10 @@ def steps_of(func: Func, items: int) -> int:
     return items if kind == "stream" else 1 if kind == "once" else func.schedule.count
 
 
-def is_stepped(func: Func, port: Port) -> bool:
-    """Tell whether a port has an axis of steps in a call."""
-    return port.rate == "step" and func.schedule.kind != "once"
-
-
 def lay_out(first: Func, second: Func, matching: Matching, items: int) -> Layout:
     """Number the free bits of a call: inputs step by step, undefined bits, then free registers."""
     steps = max(steps_of(first, items), steps_of(second, items))
-    held = np.array([not is_stepped(first, p) for p in first.inputs for _ in range(p.type.bits)], bool)
+    held = np.array([not first.is_stepped(p) for p in first.inputs for _ in range(p.type.bits)], bool)
     moving = int((~held).sum())
     inputs = np.zeros((steps, len(held)), np.int64)
     inputs[:, held] = np.arange(int(held.sum()))
@@ -134,8 +129,8 @@ class Trial:
     def _translated(self, answers: Values) -> Values:
         """Give the second side's answers as ports of the first: same names, types and shapes."""
         first, second = (m.entry for m in self.modules)
-        steps = max([answers[p.name].shape[1] for p in second.outputs if is_stepped(second, p)], default=1)
-        spread = [answers[p.name] if is_stepped(second, p) else np.repeat(answers[p.name][:, None], steps, axis=1)
+        steps = max([answers[p.name].shape[1] for p in second.outputs if second.is_stepped(p)], default=1)
+        spread = [answers[p.name] if second.is_stepped(p) else np.repeat(answers[p.name][:, None], steps, axis=1)
                   for p in second.outputs]
         theirs = flatten_bits([p.type for p in second.outputs], [v.reshape(-1, *v.shape[2:]) for v in spread])
         bits = np.zeros_like(theirs)
@@ -144,7 +139,7 @@ class Trial:
         result = {name: answers[name] for name in ("converged", "steps") if first.schedule.kind == "until"}
         for port, value in zip(first.outputs, values, strict=True):
             by_step = value.reshape(-1, steps, *value.shape[1:])
-            result[port.name] = by_step if is_stepped(first, port) else by_step[:, -1]
+            result[port.name] = by_step if first.is_stepped(port) else by_step[:, -1]
         return result
 
 
@@ -156,7 +151,7 @@ def _raw_inputs(func: Func, rows: Pattern) -> Values:
     for port in func.inputs:
         part = rows[:, :, start:start + port.type.bits]
         start += port.type.bits
-        if is_stepped(func, port):
+        if func.is_stepped(port):
             value = unflatten_bits([port.type], part.reshape(samples * steps, -1))[0]
             inputs[port.name] = value.reshape(samples, steps, *port.type.shape)
         else:
@@ -170,4 +165,4 @@ def _first(values: Values) -> Values:
 
 def as_called(func: Func, ports: Sequence[Port]) -> tuple[Port, ...]:
     """Mark as `step` exactly the ports that have an axis of steps in a call."""
-    return tuple(Port(p.name, p.type, "step" if is_stepped(func, p) else "call", p.encoding) for p in ports)
+    return tuple(Port(p.name, p.type, "step" if func.is_stepped(p) else "call", p.encoding) for p in ports)

@@ -10,7 +10,7 @@ from circuitc.backends.aiger import encode_binary
 from circuitc.backends.gate_level import circuit_of
 from circuitc.ir import BIT, STREAM, Constant, Func, Netlist, Port, Register, evaluate_words, module_of
 
-from .layout import Layout, Pattern, is_stepped, lay_out
+from .layout import Layout, Pattern, lay_out
 from .matching import Matching, Side, bit_names
 from .network import Network
 from .question import initial_bits, second_inputs
@@ -72,9 +72,9 @@ def multiply(first: Side, second: Side, matching: Matching) -> Product:
     layout = lay_out(first.func, second.func, matching, 1)
     machine = _Machine()
     bits = [machine.network.input() for _ in range(layout.count)]
-    if layout.states[0] or layout.states[1] or not all(is_stepped(first.func, p) for p in first.func.inputs):
+    if layout.states[0] or layout.states[1] or not all(first.func.is_stepped(p) for p in first.func.inputs):
         machine.start()
-    stepped = [is_stepped(first.func, p) for p in first.func.inputs for _ in range(p.type.bits)]
+    stepped = [first.func.is_stepped(p) for p in first.func.inputs for _ in range(p.type.bits)]
     inputs = [bits[k] if moves else machine.held(bits[k])
               for k, moves in zip(layout.inputs[0].tolist(), stepped, strict=True)]
     given = inputs, second_inputs(matching, inputs, [bits[k] for k in layout.undefined[0].tolist()])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from circuitc.diagnostics import error
 from circuitc.ir import Func, flatten_bits
 
-from .layout import Layout, is_stepped, second_columns, steps_of
+from .layout import Layout, second_columns, steps_of
 from .matching import Matching, Pairs, Side, bit_names
 from .network import Network
 
@@ -83,7 +83,7 @@ def ask_calls(first: Side, second: Side, matching: Matching, layout: Layout, ite
 def _call_inputs(first: Func, matching: Matching, layout: Layout) -> list[str]:
     """Name the bits of a call: an input that has a value each step by its first step and on, as `x[3]@2`."""
     names = [""] * layout.count
-    stepped = [is_stepped(first, p) for p in first.inputs for _ in range(p.type.bits)]
+    stepped = [first.is_stepped(p) for p in first.inputs for _ in range(p.type.bits)]
     for step, row in enumerate(layout.inputs.tolist()):
         for k, name, moves in zip(row, bit_names(first.inputs), stepped, strict=True):
             names[k] = f"{name}@{step}" if moves else name
@@ -153,7 +153,7 @@ def _call_pairs(first: Func, second: Func, matching: Matching, ours: _Trace,
     pairs = list(zip(ours.done, theirs.done, strict=True))
     names = [f"done@{step}" for step in range(len(pairs))]
     for k, place in enumerate(matching.outputs):
-        if every or is_stepped(first, ports[place]):
+        if every or first.is_stepped(ports[place]):
             pairs += [(a[place], b[k]) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
             names += [f"{bits[place]}@{step}" for step in range(len(ours.outputs))]
         else:
@@ -165,13 +165,13 @@ def _call_pairs(first: Func, second: Func, matching: Matching, ours: _Trace,
 def check_schedules(first: Func, second: Func) -> None:
     """Refuse to compare funcs whose calls do not have the same form."""
     kinds = {first.schedule.kind, second.schedule.kind}
-    stepping = any(is_stepped(f, p) for f in (first, second) for p in (*f.inputs, *f.outputs))
+    stepping = any(f.is_stepped(p) for f in (first, second) for p in (*f.inputs, *f.outputs))
     same = first.schedule == second.schedule
     pure = not first.registers and not second.registers and kinds <= {"once", "stream"}
     if not (same or pure or (kinds <= {"once", "iterate"} and not stepping)):
         raise error(f"the schedules differ: the first is `{first.schedule}`, the second `{second.schedule}`",
                     help="calls of different form have nothing to compare")
-    held = {p.name for p in second.inputs if not is_stepped(second, p)}
+    held = {p.name for p in second.inputs if not second.is_stepped(p)}
     for port in first.inputs:
-        if is_stepped(first, port) and port.name in held and not pure:
+        if first.is_stepped(port) and port.name in held and not pure:
             raise error(f"input {port.name} has a value each step in the first side and one a call in the second")
