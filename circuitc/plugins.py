@@ -57,6 +57,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "detect-thresholds": "circuitc.passes.detect_thresholds:DetectThresholds",
     "snap-thresholds": "circuitc.passes.snap_thresholds:SnapThresholds",
     "fit-thresholds": "circuitc.passes.fit_thresholds:FitThresholds",
+    "quantize": "circuitc.passes.quantize:Quantize",
 })
 
 BACKENDS: Mapping[str, str] = MappingProxyType({
