@@ -16,6 +16,7 @@ from circuitc.ir import Func, decode, encode, unflatten_bits
 
 MAX_BYTES = 1 << 32
 MAX_EXHAUSTIVE_BITS = 20
+LABELS = "labels"
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -50,9 +51,15 @@ def encoded_inputs(func: Func, arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_calibration(path: Path, func: Func) -> dict[str, Any]:
-    """Read calibration data for a func as raw numbers: `.npz` or `.npy` of real values, or boolearn's `.dat`."""
+    """Read calibration data for a func as raw numbers: `.npz` or `.npy` of real values, or boolearn's `.dat`.
+
+    An array `labels`, which no input is called by, comes along as it is: passes measure accuracy with it.
+    """
     if path.suffix != ".dat":
-        return encoded_inputs(func, read_arrays(path))
+        arrays = read_arrays(path)
+        labels = {} if any(p.name == LABELS for p in func.inputs) else {
+            name: arrays.pop(name) for name in (LABELS,) if name in arrays}
+        return {**encoded_inputs(func, arrays), **labels}
     from circuitc.formats.boolearn_data import read_dat
 
     spins = read_dat(path)[0]

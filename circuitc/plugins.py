@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from circuitc.diagnostics import error, nearest
 
@@ -58,6 +58,9 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "snap-thresholds": "circuitc.passes.snap_thresholds:SnapThresholds",
     "fit-thresholds": "circuitc.passes.fit_thresholds:FitThresholds",
     "quantize": "circuitc.passes.quantize:Quantize",
+    "prune": "circuitc.passes.prune:Prune",
+    "sparsify": "circuitc.passes.sparsify:Sparsify",
+    "shrink": "circuitc.passes.shrink:Shrink",
 })
 
 BACKENDS: Mapping[str, str] = MappingProxyType({
@@ -72,11 +75,28 @@ _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({
 _GROUPS: Mapping[PluginKind, str] = MappingProxyType({
     "format": "circuitc.formats", "pass": "circuitc.passes", "backend": "circuitc.backends"})
 
+_REGISTERED: dict[str, Any] = {}  # passes of this process; the one table that grows, for scripts and notebooks
+Class = TypeVar("Class", bound=type)
+
+
+def register_pass(cls: Class) -> Class:
+    """Make a pass class known to pipelines of this process under its own name; use it as a decorator.
+
+    A package does better with an entry point, which every process sees. Registering a name again replaces the pass;
+    a name of ours is refused.
+    """
+    name: str = cls.name()  # pyright: ignore[reportAttributeAccessIssue]  # Pass lives in a layer above
+    if name in PASSES:
+        raise error(f"{name} is a pass of circuitc's own", help="give the class another name")
+    _REGISTERED[name] = cls
+    return cls
+
 
 def plugin_names(kind: PluginKind) -> tuple[str, ...]:
     """List the names of a kind: ours in table order, then those of other packages by name."""
     ours = _TABLES[kind]
-    return (*ours, *sorted({entry.name for entry in _entries(kind)} - set(ours)))
+    others = {entry.name for entry in _entries(kind)} | set(_REGISTERED if kind == "pass" else ())
+    return (*ours, *sorted(others - set(ours)))
 
 
 def load_plugin(kind: PluginKind, name: str) -> Any:
@@ -85,6 +105,8 @@ def load_plugin(kind: PluginKind, name: str) -> Any:
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
+    if kind == "pass" and name in _REGISTERED:
+        return _REGISTERED[name]
     for entry in _entries(kind):
         if entry.name == name:
             return _load_foreign(kind, entry)

@@ -14,14 +14,16 @@ from circuitc.diagnostics import error
 
 from .types import Type
 
-Storage = Literal["dense", "csr"]
+Storage = Literal["dense", "csr", "block", "nm"]
+BLOCK = 8  # neighbours that `block` keeps together
 
 
 class Constant:
     """A tensor known at compile time: its type, its raw numbers, and how backends should store it.
 
-    `array` has exactly the type's shape and dtype and is read-only. `storage` is a wish, never a type: `csr` asks
-    for rows of non-zero entries. Equality and hash are those of the content.
+    `array` has exactly the type's shape and dtype and is read-only. `storage` is a wish, never a type: of a
+    matrix `csr` asks for rows of non-zero entries, `block` for rows of groups of BLOCK neighbours that are not all
+    zero, `nm` for rows of equally many entries (what N:M pruning leaves). Equality and hash are those of the content.
     """
 
     __slots__ = ("__dict__", "array", "storage", "type")

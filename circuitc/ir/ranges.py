@@ -77,6 +77,24 @@ def proves(graph: Graph, values: Sequence[int]) -> dict[int, bool]:
     return answers
 
 
+def keeps_promise(graph: Graph, value: int, ranges: Sequence[Interval | None]) -> bool:
+    """Tell whether a `requantize` of exact numbers never overflows, by the ranges of all values (`value_ranges`)."""
+    node = graph.nodes[value]
+    operand, source = ranges[node.operands[0]], graph.nodes[node.operands[0]].type
+    if operand is None:
+        return False
+    by = node.type.fraction - source.fraction
+    low, high = operand.low, operand.high
+    if by >= 0:
+        return Interval(low * (1 << by), high * (1 << by)).inside(node.type)
+    floor = node.attributes["rounding"] == "floor"
+    ends = (low, high) if floor else (low + (1 << (-by - 1)), high + (1 << (-by - 1)))  # half up is never below even
+    down = Interval(ends[0] >> -by, ends[1] >> -by)
+    if floor:
+        return down.inside(node.type)
+    return Interval(-(-(low - (1 << (-by - 1))) >> -by), down.high).inside(node.type)
+
+
 def _interval(graph: Graph, node: Node, found: Sequence[Interval | None]) -> Interval | None:
     """Give a node's interval, never wider than its declared type."""
     if node.type.is_float:

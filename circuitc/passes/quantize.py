@@ -15,7 +15,7 @@ from .quantization.budget import parse_budget
 from .quantization.calibrate import calibration_inputs, statistics
 from .quantization.fold_scales import fold_scales
 from .quantization.grids import GridChoice, Statistics
-from .quantization.lowering import Plan
+from .quantization.lowering import Lowering, Plan
 from .quantization.measured import measured
 from .quantization.number_formats import parse_activations, parse_weights
 from .quantization.program import bounds, quantized
@@ -84,11 +84,18 @@ class Quantize(Pass):
         result = module.with_func(after)
         facts = context.facts
         facts["layers"], facts["functions"] = low.layers, low.functions
-        facts["bound"] = {"of": "outputs, for inputs on the ports' grids, floats taken as real numbers",
-                          "outputs": bounds(func, graph, low)}
+        facts["bound"] = self._bounds(func, graph, seen, plan, low)
         facts["evidence"] = measured(module, result, context.calibration or {})
         facts["summary"] = _summary(facts)
         return result
+
+    def _bounds(self, func: Func, graph: Graph, seen: Mapping[int, Statistics], plan: Plan, low: Lowering,
+                ) -> dict[str, Any]:
+        """Bound the outputs' errors: for every input on the ports' grids, and where nothing saturates."""
+        _, inside = quantized(func, graph, seen, replace(plan, within=True),
+                              parse_activations(self.inputs or self.activations), parse_activations(self.outputs))
+        return {"of": "each float output against the program in real arithmetic, by intervals",
+                "any_input": bounds(func, graph, low), "nothing_saturates": bounds(func, graph, inside)}
 
     def _prepared(self, graph: Graph, context: Context) -> Graph:
         """Compute constants; with scales that are powers of two, put constant factors into weights."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from circuitc.ir import OPS, Builder, Constant, Graph, Node, Type, Value, rebuild, smallest
-from circuitc.ir.ranges import Interval, value_ranges
+from circuitc.ir.ranges import Interval, keeps_promise, value_ranges
 
 from .base import Context, GraphPass
 
@@ -27,7 +28,8 @@ class Ranges(GraphPass):
     """Narrow results to the bits that their proved ranges need; values that have one number become constants.
 
     Ports, registers and operands of calls keep their types: `convert` widens there. Fractions stay. Operands whose bits
-    matter (logic, tables, unpack) keep their types too.
+    matter (logic, tables, unpack) keep their types too. The facts tell for each `requantize` that promises
+    `overflow=never` whether the ranges prove it.
     """
 
     def run(self, graph: Graph, context: Context) -> Graph:
@@ -35,7 +37,24 @@ class Ranges(GraphPass):
         built = narrowing.rebuild()
         for fact, bits in (("bits_before", _bits(graph)), ("bits_after", _bits(built))):
             context.facts[fact] = context.facts.get(fact, 0) + bits
+        _note_promises(graph, narrowing.ranges, context)
         return graph if built == graph else built
+
+
+def _note_promises(graph: Graph, ranges: Sequence[Interval | None], context: Context) -> None:
+    """Note which promises that nothing overflows are proved, and which are not."""
+    promises = [v for v, n in enumerate(graph.nodes) if v in graph.live and n.op == "requantize"
+                and n.attributes["overflow"] == "never"]
+    if not promises:
+        return
+    facts = context.facts.setdefault("never", {"proved": 0, "not_proved": []})
+    for v in promises:
+        if keeps_promise(graph, v, ranges):
+            facts["proved"] += 1
+        else:
+            facts["not_proved"].append(graph.nodes[v].name)
+    count = facts["proved"] + len(facts["not_proved"])
+    context.facts["summary"] = f"{facts['proved']} of {count} requantize with overflow=never proved never to overflow"
 
 
 class _Narrowing:

@@ -1,19 +1,35 @@
-"""Matrix-vector products with a constant stored as rows of non-zeros (CSR)."""
+"""Matrix-vector products with a constant stored as its non-zeros: rows of single numbers, or of groups of neighbours."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.ir import Node
+from circuitc.ir import Constant, Node
+from circuitc.ir.constant import BLOCK
 from circuitc.ir.ops.reductions import Subscripts
 
 from .body import Body, Leaf, Loops, View
 from .kernel import index
 from .memory import I32, I64, element_type
 from .semiring import Sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A sparse matrix: row r holds the groups starts[r] to starts[r + 1], each `group` columns from columns[g] on.
+
+    `length` is the number of groups of every row where all have as many; starts are then not needed.
+    """
+
+    starts: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    values: NDArray[Any]
+    group: int = 1
+    length: int = 0
 
 
 def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> bool:
@@ -23,17 +39,17 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
         return False
     letters = (subs.a, subs.b)[matrix]
     weights = body.node(node.operands[matrix]).constant
-    array = weights.array if letters[0] == subs.result else weights.array.T
-    starts, columns, values = _rows(array)
+    packed = _pack(weights, weights.array if letters[0] == subs.result else weights.array.T)
     vector = node.operands[1 - matrix]
-    pointers = [body.unit.data(starts), body.unit.data(columns), body.unit.constant(weights.type, values)]
+    pointers = [body.unit.data(packed.starts), body.unit.data(packed.columns),
+                body.unit.constant(weights.type, packed.values)]
     leaves: dict[int, Leaf] = {vector: body.leaf(vector)}
     if sums.init is not None:
         leaves[node.operands[-1]] = body.leaf(node.operands[-1])
     for k, pointer in enumerate(pointers):  # operands have keys from 0
         leaves[-1 - k] = View(pointer, (1,), weights.type.with_shape((1,)))
-    with Loops(body, out, leaves, "csr", shape=node.type.shape, joined=False) as loops:
-        _row(loops, node, sums, vector, matrix)
+    with Loops(body, out, leaves, weights.storage, shape=node.type.shape, joined=False) as loops:
+        _row(loops, node, sums, (vector, matrix), packed)
     return True
 
 
@@ -41,36 +57,62 @@ def _sparse_operand(body: Body, node: Node, subs: Subscripts) -> int | None:
     """Tell which operand is a sparse constant matrix times a vector, 0 or 1."""
     for k, (mine, other) in enumerate(((subs.a, subs.b), (subs.b, subs.a))):
         operand = body.node(node.operands[k])
-        if operand.is_constant and operand.constant.storage == "csr" and len(mine) == 2 and (
+        if operand.is_constant and operand.constant.storage != "dense" and len(mine) == 2 and (
                 len(other) == 1 and other == subs.contracted):
             return k
     return None
 
 
-def _rows(array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
-    """Give row starts, columns and values of the non-zeros."""
-    row, column = np.nonzero(array)
-    starts = np.zeros(len(array) + 1, np.int32)
-    np.cumsum(np.bincount(row, minlength=len(array)), out=starts[1:])
+def _pack(weights: Constant, array: NDArray[Any]) -> _Packed:
+    """Pack a matrix as its storage asks; groups need columns that they divide, else single numbers are kept."""
+    if weights.storage == "block" and array.shape[1] % BLOCK == 0:
+        groups = array.reshape(len(array), -1, BLOCK)
+        starts, columns, values = _rows((groups != 0).any(axis=2), groups)
+        return _Packed(starts, columns * BLOCK, values.reshape(-1), BLOCK)
+    if weights.storage == "nm":
+        return _even_rows(array)
+    return _Packed(*_rows(array != 0, array))
+
+
+def _rows(kept: NDArray[np.bool_], array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+    """Give row starts, columns and content of what is kept (at least one entry, as no array is empty)."""
+    row, column = np.nonzero(kept)
+    starts = np.zeros(len(kept) + 1, np.int32)
+    np.cumsum(np.bincount(row, minlength=len(kept)), out=starts[1:])
     values = array[row, column]
-    return starts, column.astype(np.int32), values if len(values) else np.zeros(1, array.dtype)
+    return (starts, column.astype(np.int32), values) if len(values) else (
+        starts, np.zeros(1, np.int32), np.zeros_like(array[:1, 0]))
 
 
-def _row(loops: Loops, node: Node, sums: Sums, vector: int, matrix: int) -> None:
-    """Sum one row: value times the vector's element at its column."""
+def _even_rows(array: NDArray[Any]) -> _Packed:
+    """Give every row as many entries as the fullest has; the spare ones are zeros of the row itself."""
+    length = max(1, int((array != 0).sum(axis=1).max()))
+    columns = np.sort(np.argsort(array == 0, axis=1, kind="stable")[:, :length], axis=1)
+    values = np.take_along_axis(array, columns, axis=1)
+    return _Packed(np.zeros(1, np.int32), columns.astype(np.int32).ravel(), values.ravel(), 1, length)
+
+
+def _row(loops: Loops, node: Node, sums: Sums, operands: tuple[int, int], packed: _Packed) -> None:
+    """Sum one row: each value times the vector's element at its column."""
     k, b, row = loops.kernel, loops.kernel.builder, loops.indices[0]
+    vector, matrix = operands
     starts, columns, values = (loops.views[-1 - i].pointer for i in range(3))
     kind = element_type(sums.types[matrix])
-    begin = b.zext(k.load(k.at(starts, row, I32), I32), I64)
-    end = b.zext(k.load(k.at(starts, b.add(row, index(1)), I32), I32), I64)
+    if packed.length:
+        begin, count = b.mul(row, index(packed.length)), index(packed.length)
+    else:
+        begin = b.zext(k.load(k.at(starts, row, I32), I32), I64)
+        count = b.sub(b.zext(k.load(k.at(starts, b.add(row, index(1)), I32), I32), I64), begin)
     init = loops.load(node.operands[-1], [row]) if sums.init is not None else None
     total = k.slot(sums.kind)
     b.store(sums.start(k, init), total)
-    with k.loop(b.sub(end, begin)) as i:
+    with k.loop(count) as i:
         at = b.add(begin, i)
-        x = loops.load(vector, [b.zext(k.load(k.at(columns, at, I32), I32), I64)])
-        w = k.load(k.at(values, at, kind), kind)
-        term = sums.term(k, w, x) if matrix == 0 else sums.term(k, x, w)
-        b.store(sums.join(k, k.load(total, sums.kind), term, None), total)
+        column = b.zext(k.load(k.at(columns, at, I32), I32), I64)
+        with k.loop(packed.group) as j:
+            x = loops.load(vector, [b.add(column, j)])
+            place = b.add(b.mul(at, index(packed.group)), j)
+            w = k.load(k.at(values, place, kind), kind)
+            term = sums.term(k, w, x) if matrix == 0 else sums.term(k, x, w)
+            b.store(sums.join(k, k.load(total, sums.kind), term, None), total)
     loops.store(sums.finish(k, k.load(total, sums.kind)))
-

@@ -36,10 +36,10 @@ def fold_scales(graph: Graph) -> Graph:
                 return scaled
         return None
 
-    return _named_as_before(rebuild(graph, rule), {n.name for n in graph.nodes})
+    return named_as_before(rebuild(graph, rule), {n.name for n in graph.nodes})
 
 
-def _named_as_before(graph: Graph, names: set[str]) -> Graph:
+def named_as_before(graph: Graph, names: set[str]) -> Graph:
     """Give rebuilt values the names of those that they replace: settings of layers are by name."""
     taken = {n.name for n in graph.nodes if not n.is_constant}
     nodes: list[Node] = []

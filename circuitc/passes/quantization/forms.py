@@ -157,12 +157,15 @@ class Arithmetic:
 
 def _zeros_below(raw: Any) -> int:
     """Count the zero bits below the lowest one of any number."""
-    together = int(np.bitwise_or.reduce(np.abs(raw).ravel()))
+    together = int(np.bitwise_or.reduce(np.abs(np.atleast_1d(raw).ravel())))
     return (together & -together).bit_length() - 1 if together else 0
 
 
-def settle(a: Arithmetic, form: Form, grid: Grid, name: str) -> Form:
-    """Bring a form to a grid: one multiplication, one addition, one rounding; saturating at the grid's ends."""
+def settle(a: Arithmetic, form: Form, grid: Grid, name: str, *, within: bool = False) -> Form:
+    """Bring a form to a grid: one multiplication, one addition, one rounding; saturating at the grid's ends.
+
+    `within` takes it as given that the float lies on the grid, so that nothing saturates; only the bound knows.
+    """
     b, t = a.b, a.b.type(form.value)
     ratio, offset = compact(form.scale / grid.scale), compact(form.offset / grid.scale + grid.zero)
     number, factor_error = a.scaled(form.value, ratio, name)
@@ -173,7 +176,8 @@ def settle(a: Arithmetic, form: Form, grid: Grid, name: str) -> Form:
     for op, end, reached in (("max", form.low, grid.low), ("min", form.high, grid.high)):
         if np.isfinite(end) and (end > reached) == (op == "max") and end != reached:
             number = b.apply(op, number, b.number(target, int(grid.raw(end))))
-    bound = form.bound and _settled(form.bound, t, grid, factor_error, offset_error)
+    known = form.bound.clipped(grid.low, grid.high) if within and form.bound else form.bound
+    bound = known and _settled(known, t, grid, factor_error, offset_error)
     return uniform(number, grid.scale, -grid.zero * grid.scale, t.rank, bound)
 
 

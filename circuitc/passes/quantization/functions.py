@@ -93,10 +93,10 @@ def _function(low: Lowering, operand: Value, op: str, name: str, seen: Statistic
     low.functions.append({"value": name, "op": op, "operand": str(t.scalar), "result": str(grid.type), "form": form,
                           "inputs": len(raws), "max_error": worst,
                           "evidence": "compared on every input with 100-bit arithmetic"})
-    return uniform(number, grid.scale, -grid.zero * grid.scale, t.rank, _bounded(x, op, grid, worst))
+    return uniform(number, grid.scale, -grid.zero * grid.scale, t.rank, _bounded(x, op, grid, worst, low.plan.within))
 
 
-def _bounded(x: Form, op: str, grid: Grid, worst: float) -> Bound | None:
+def _bounded(x: Form, op: str, grid: Grid, worst: float, within: bool) -> Bound | None:
     """Bound the result: the operand's error times the steepest slope, the table's error, and what the grid cuts off."""
     if x.bound is None:
         return None
@@ -108,7 +108,8 @@ def _bounded(x: Form, op: str, grid: Grid, worst: float) -> Bound | None:
         return None
     found = np.array([-1.0, 1.0]) if op in ("sin", "cos") else real_values(op, np.array(ends))
     low, high = float(found.min()), float(found.max())
-    error = x.bound.error * slope + worst + max(high - grid.high, grid.low - low, 0.0)
+    beyond = 0.0 if within else max(high - grid.high, grid.low - low, 0.0)
+    error = x.bound.error * slope + worst + beyond
     return Bound(np.full_like(error, low), np.full_like(error, high), error)
 
 
@@ -147,8 +148,8 @@ class Pieces:
         whole = b.apply("shift", operand, by=t.fraction - self.low) if t.fraction != self.low else operand
         top = b.apply("requantize", whole, rounding="floor", overflow="never", name=f"{name}_part",
                       type=(fixed if t.signed else ufixed)(t.width - self.low, 0, t.shape))
-        inside = b.apply("requantize", b.apply("shift", b.apply("sub", whole, top), by=self.low), overflow="never",
-                         type=ufixed(self.low, 0, t.shape), name=f"{name}_inside")
+        inside = b.apply("requantize", b.apply("shift", operand, by=t.fraction) if t.fraction else operand,
+                         overflow="wrap", type=ufixed(self.low, 0, t.shape), name=f"{name}_inside")
         part = b.type(top)
         start, slope = (_table(low, top, part.scalar, column, smallest(int(column.min()), int(column.max())), f"{name}_{k}")
                         for k, column in (("start", self.start), ("slope", self.slope)))

@@ -31,6 +31,7 @@ class Plan:
     multiplier: int
     functions: int       # bits of a function's operand
     table: int           # bits of the largest plain table; wider operands get pieces
+    within: bool = False  # bounds hold where every float lies on the grids that calibration chose
 
 
 @dataclass(slots=True)
@@ -100,7 +101,8 @@ class Lowering:
         """Give a value's form on a grid."""
         key = (value, grid)
         if key not in self.settled:
-            self.settled[key] = settle(self.arithmetic, self.form(value), grid, self.node(value).name)
+            self.settled[key] = settle(self.arithmetic, self.form(value), grid, self.node(value).name,
+                                       within=self.plan.within)
         return self.settled[key]
 
     def narrow(self, value: Value, wanted: NumberFormat | None = None) -> Form:

@@ -18,8 +18,8 @@ def real_inputs(before: Func, after: Func, inputs: Mapping[str, Any]) -> dict[st
     for old, new in zip(before.inputs, after.inputs, strict=True):
         array = np.asarray(inputs[old.name])
         if old.type != new.type:
-            ends = [float(decode(new, np.array(end))) for end in (new.type.lowest, new.type.highest)]
-            array = encode(new, np.clip(array, *ends), array.ndim - new.type.rank)
+            low, high = (float(decode(new, np.array(end))) for end in (new.type.lowest, new.type.highest))
+            array = encode(new, np.clip(array, low, high), array.ndim - new.type.rank)
         given[old.name] = array
     return given
 

@@ -181,9 +181,9 @@ def _select(low: Lowering, value: Value, node: Node) -> Form:
     known = [low.known(v) for v in chosen]
     if all(k is not None and np.all(k == k.flat[0]) for k in known):
         one, zero = (float(k.flat[0]) for k in known if k is not None)
-        ends = (np.full(node.type.shape, end) for end in (min(one, zero), max(one, zero)))
+        low_, high_ = (np.full(node.type.shape, end) for end in (min(one, zero), max(one, zero)))
         error = np.full(node.type.shape, abs(one - zero) if condition in low.derived else 0.0)
-        return uniform(low.exact[condition], one - zero, zero, node.type.rank, Bound(*ends, error))
+        return uniform(low.exact[condition], one - zero, zero, node.type.rank, Bound(low_, high_, error))
     grid = low.grid(value, low.plan.settings.default.activations)
     x, y = (low.on(v, grid) for v in chosen)
     return replace(x, value=low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name), bound=None)

@@ -1,0 +1,162 @@
+"""Pruning: the least useful weights of layers become zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from circuitc.diagnostics import error
+from circuitc.ir import Builder, Constant, Graph, Module, Node, Value, rebuild
+
+from .base import Context, Pass
+from .check import measure
+from .quantization.contractions import channel_axes
+
+Mask = Any  # bool array of a layer's weights: True where a weight is kept
+Layers = dict[Value, tuple[int, Constant]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune(Pass):
+    """Set a share `sparsity` of the main func's constant weights to zero.
+
+    APPROXIMATE. `magnitude` takes the smallest weights and `random` any (by `seed`), each layer its share or, with
+    `scope=global`, the layers together; `structured` takes whole output neurons of least norm, but for the last layer;
+    `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. The facts list each layer's zeros.
+    """
+
+    exact: ClassVar[bool] = False
+    method: Literal["magnitude", "random", "structured", "nm"] = "magnitude"
+    sparsity: float = 0.5
+    scope: Literal["layer", "global"] = "layer"
+    n: int = 2
+    m: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sparsity < 1:
+            raise error(f"prune: sparsity is at least 0 and below 1, got {self.sparsity}")
+        if not 0 < self.n < self.m <= 1024:
+            raise error(f"prune: n is above 0 and below m, which is at most 1024, got n={self.n} and m={self.m}")
+        if self.scope == "global" and self.method == "nm":
+            raise error("prune: n of m is counted within each layer", help="leave scope out")
+
+    def apply(self, module: Module, context: Context) -> Module:
+        func = module.entry
+        if not isinstance(func.body, Graph):
+            return module
+        graph = func.body
+        layers = weights_of(graph)
+        if not layers:
+            return module
+        masks = self._masks(graph, layers)
+        result = module.with_func(func.with_body(_masked(graph, layers, masks)))
+        rows: list[dict[str, Any]] = [{"layer": graph.nodes[v].name, "weights": masks[v].size,
+                                       "zeros": int((~masks[v] | (c.array == 0)).sum())} for v, (_, c) in layers.items()]
+        zeros, size = (sum(int(r[k]) for r in rows) for k in ("zeros", "weights"))
+        context.facts["layers"] = rows
+        context.facts["summary"] = f"pruned {zeros} of {size} weights to zero"
+        if context.calibration is not None:
+            context.facts["evidence"] = measure(module, result, context.calibration)
+        return result if result.entry.body is not graph else module
+
+    def _masks(self, graph: Graph, layers: Layers) -> dict[Value, Mask]:
+        rng = np.random.default_rng(self.seed)
+        if self.method == "nm":
+            return {v: _n_of_m(_along(graph, v, place), c.array, self.n, self.m) for v, (place, c) in layers.items()}
+        if self.method == "structured":
+            rows = {v: _neuron_axis(graph, v, place) for v, (place, _) in list(layers.items())[:-1]}
+            scores = {v: _norms(c.array, rows[v]) for v, (_, c) in layers.items() if v in rows}
+        else:
+            scores = {v: np.abs(c.array.astype(np.float64)) if self.method == "magnitude" else rng.random(c.type.shape)
+                      for v, (_, c) in layers.items()}
+        kept = _kept(scores, self.sparsity, together=self.scope == "global")
+        whole = {v: np.ones(c.type.shape, bool) for v, (_, c) in layers.items()}
+        return {v: _spread(kept[v], mask.shape) & mask if v in kept else mask for v, mask in whole.items()}
+
+
+def weights_of(graph: Graph) -> Layers:
+    """Give the layers of a graph: contractions with one constant operand, its place and content."""
+    layers: Layers = {}
+    for v, node in enumerate(graph.nodes):
+        constant = [k for k, o in enumerate(node.operands[:2]) if graph.nodes[o].is_constant]
+        if node.op == "contract" and v in graph.live and len(constant) == 1 and (
+                node.attributes["semiring"] == "plus_times"):
+            weights = graph.nodes[node.operands[constant[0]]].constant
+            if not weights.type.is_spin:
+                layers[v] = constant[0], weights
+    return layers
+
+
+def _letters(graph: Graph, value: Value, place: int) -> tuple[str, str, str]:
+    """Give the index letters of a layer's weights, of its other operand, and of its result."""
+    operands, _, result = graph.nodes[value].attributes["spec"].replace(" ", "").partition("->")
+    letters = operands.split(",")
+    return letters[place], letters[1 - place], result
+
+
+def _neuron_axis(graph: Graph, value: Value, place: int) -> int:
+    mine, other, _ = _letters(graph, value, place)
+    axes = channel_axes(mine, other)
+    return axes[0] if axes else 0
+
+
+def _along(graph: Graph, value: Value, place: int) -> int:
+    """Give the longest axis of the weights that is summed over."""
+    mine, _, result = _letters(graph, value, place)
+    axes = [k for k, c in enumerate(mine) if c not in result] or [len(mine) - 1]
+    shape = graph.nodes[graph.nodes[value].operands[place]].type.shape
+    return max(axes, key=lambda k: shape[k])
+
+
+def _norms(array: Any, axis: int) -> Any:
+    """Give the Euclidean norm of each neuron's weights, with 1 for the axes that are folded."""
+    axes = tuple(k for k in range(array.ndim) if k != axis)
+    return np.sqrt((array.astype(np.float64) ** 2).sum(axis=axes, keepdims=True))
+
+
+def _kept(scores: Mapping[Value, Any], sparsity: float, *, together: bool) -> dict[Value, Mask]:
+    """Keep all but a share of lowest score, in each layer or in all; exactly that many go, the first ones of equals."""
+    groups = [list(scores)] if together else [[v] for v in scores]
+    kept: dict[Value, Mask] = {}
+    for group in groups:
+        flat = np.concatenate([scores[v].ravel() for v in group]) if group else np.zeros(0)
+        mask = np.ones(len(flat), bool)
+        mask[np.argsort(flat, kind="stable")[:int(np.floor(sparsity * len(flat) + 1e-9))]] = False
+        ends = np.cumsum([scores[v].size for v in group])[:-1]
+        kept |= {v: part.reshape(scores[v].shape) for v, part in zip(group, np.split(mask, ends), strict=True)}
+    return kept
+
+
+def _spread(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    return np.broadcast_to(mask, shape)
+
+
+def _n_of_m(axis: int, array: Any, n: int, m: int) -> Mask:
+    """Keep the n largest of each m along an axis; a last group that is shorter keeps n too."""
+    rows = np.moveaxis(np.abs(array.astype(np.float64)), axis, -1)
+    spare = -rows.shape[-1] % m
+    padded = np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, spare)], constant_values=-1.0)
+    groups = padded.reshape(*rows.shape[:-1], -1, m)
+    ranks = np.argsort(np.argsort(-groups, axis=-1, kind="stable"), axis=-1, kind="stable")
+    mask = (ranks < n).reshape(padded.shape)[..., :rows.shape[-1]]
+    return np.moveaxis(mask, -1, axis)
+
+
+def _masked(graph: Graph, layers: Layers, masks: Mapping[Value, Mask]) -> Graph:
+    by_name = {graph.nodes[v].name: v for v in layers}
+
+    def rule(b: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
+        v = by_name.get(node.name) if node.op == "contract" else None
+        if v is None:
+            return None
+        place, content = layers[v]
+        source = b.nodes[operands[place]]
+        array = np.where(masks[v], content.array, np.zeros((), content.array.dtype))
+        pruned = b.constant(Constant(content.type, array, content.storage), source.name, source.origin)
+        return b.copy(node, [pruned if k == place else o for k, o in enumerate(operands)])
+
+    return rebuild(graph, rule)
