@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from circuitc.formats import write
     from circuitc.ir import Module, parse_module, print_module, run, verify_module
     from circuitc.passes import run_passes
+    from circuitc.plugins import register_pass
     from circuitc.proof import verify
 
 __version__ = "0.1.0"
@@ -21,12 +22,12 @@ _PUBLIC = {
     "Build": "circuitc.build", "CircuitError": "circuitc.diagnostics", "InternalError": "circuitc.diagnostics",
     "Module": "circuitc.ir", "compile": "circuitc.driver", "jit": "circuitc.driver", "load": "circuitc.driver",
     "parse_module": "circuitc.ir", "print_module": "circuitc.ir", "run": "circuitc.ir",
-    "run_passes": "circuitc.passes", "simulate": "circuitc.driver", "verify": "circuitc.proof",
+    "register_pass": "circuitc.plugins", "run_passes": "circuitc.passes", "simulate": "circuitc.driver", "verify": "circuitc.proof",
     "verify_module": "circuitc.ir", "write": "circuitc.formats",
 }
 
 __all__ = ["Build", "CircuitError", "InternalError", "Module", "__version__", "compile", "jit", "load", "parse_module",
-           "print_module", "run", "run_passes", "simulate", "verify", "verify_module", "write"]
+           "print_module", "register_pass", "run", "run_passes", "simulate", "verify", "verify_module", "write"]
 
 
 def __getattr__(name: str) -> Any:
