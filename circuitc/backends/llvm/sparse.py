@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import llvmlite.ir as ir
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +14,9 @@ from circuitc.ir.constant import BLOCK
 from circuitc.ir.ops.reductions import Subscripts
 
 from .body import Body, Leaf, Loops, View
-from .kernel import index
-from .memory import I32, I64, element_type
+from .kernel import Kernel, index
+from .memory import I32, I64, element_type, is_signed
+from .reductions import REASSOCIATE
 from .semiring import Sums
 
 
@@ -43,13 +45,13 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
     vector = node.operands[1 - matrix]
     pointers = [body.unit.data(packed.starts), body.unit.data(packed.columns),
                 body.unit.constant(weights.type, packed.values)]
-    leaves: dict[int, Leaf] = {vector: body.leaf(vector)}
+    leaves: dict[int, Leaf] = {vector: body.leaf(vector) if packed.group == 1 else body.packed(vector)}
     if sums.init is not None:
         leaves[node.operands[-1]] = body.leaf(node.operands[-1])
     for k, pointer in enumerate(pointers):  # operands have keys from 0
         leaves[-1 - k] = View(pointer, (1,), weights.type.with_shape((1,)))
     with Loops(body, out, leaves, weights.storage, shape=node.type.shape, joined=False) as loops:
-        _row(loops, node, sums, (vector, matrix), packed)
+        (_row if packed.group == 1 else _row_of_groups)(loops, node, sums, (vector, matrix), packed)
     return True
 
 
@@ -108,11 +110,51 @@ def _row(loops: Loops, node: Node, sums: Sums, operands: tuple[int, int], packed
     b.store(sums.start(k, init), total)
     with k.loop(count) as i:
         at = b.add(begin, i)
-        column = b.zext(k.load(k.at(columns, at, I32), I32), I64)
-        with k.loop(packed.group) as j:
-            x = loops.load(vector, [b.add(column, j)])
-            place = b.add(b.mul(at, index(packed.group)), j)
-            w = k.load(k.at(values, place, kind), kind)
-            term = sums.term(k, w, x) if matrix == 0 else sums.term(k, x, w)
-            b.store(sums.join(k, k.load(total, sums.kind), term, None), total)
+        x = loops.load(vector, [b.zext(k.load(k.at(columns, at, I32), I32), I64)])
+        w = k.load(k.at(values, at, kind), kind)
+        term = sums.term(k, w, x) if matrix == 0 else sums.term(k, x, w)
+        b.store(sums.join(k, k.load(total, sums.kind), term, None), total)
     loops.store(sums.finish(k, k.load(total, sums.kind)))
+
+
+def _row_of_groups(loops: Loops, node: Node, sums: Sums, operands: tuple[int, int], packed: _Packed) -> None:
+    """Sum one row of groups: BLOCK products at a time into as many partial sums, which are added at the end."""
+    k, b, row = loops.kernel, loops.kernel.builder, loops.indices[0]
+    vector, matrix = operands
+    starts, columns, values = (loops.views[-1 - i].pointer for i in range(3))
+    begin = b.zext(k.load(k.at(starts, row, I32), I32), I64)
+    end = b.zext(k.load(k.at(starts, b.add(row, index(1)), I32), I32), I64)
+    kind = ir.VectorType(sums.kind, BLOCK)
+    partial = k.slot(sums.kind, BLOCK)
+    b.store(ir.Constant(kind, None), partial)
+    with k.loop(b.sub(end, begin), 0) as i:
+        at = b.add(begin, i)
+        column = b.zext(k.load(k.at(columns, at, I32), I32), I64)
+        w = _wide(k, k.at(values, b.mul(at, index(BLOCK)), element_type(sums.types[matrix])), sums, matrix)
+        x = _wide(k, k.at(loops.views[vector].pointer, column, element_type(sums.types[1 - matrix])), sums, 1 - matrix)
+        so_far = b.load(partial, typ=kind)
+        if sums.result.is_float:
+            b.store(b.fadd(so_far, b.fmul(w, x, flags=("contract",)), flags=REASSOCIATE), partial)
+        else:
+            b.store(b.add(so_far, b.mul(w, x)), partial)
+    init = loops.load(node.operands[-1], [row]) if sums.init is not None else None
+    total, parts = sums.start(k, init), b.load(partial, typ=kind)
+    for j in range(BLOCK):
+        part = b.extract_element(parts, ir.Constant(I32, j))
+        total = b.fadd(total, part, flags=REASSOCIATE) if sums.result.is_float else b.add(total, k.shift_left(
+            part, sums.fraction - sums.types[0].fraction - sums.types[1].fraction))
+    loops.store(sums.finish(k, total))
+
+
+def _wide(k: Kernel, pointer: Any, sums: Sums, operand: int) -> Any:
+    """Load BLOCK neighbours of an operand in the accumulator's type."""
+    t = sums.types[operand]
+    kind = element_type(t)
+    loaded = k.builder.load(pointer, typ=ir.VectorType(kind, BLOCK))
+    loaded.align = t.width // 8 if t.is_float else kind.width // 8
+    if t.is_float or kind.width == sums.bits:
+        return loaded
+    wide = ir.VectorType(sums.kind, BLOCK)
+    if kind.width > sums.bits:
+        return k.builder.trunc(loaded, wide)
+    return k.builder.sext(loaded, wide) if is_signed(t) else k.builder.zext(loaded, wide)
