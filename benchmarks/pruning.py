@@ -3,8 +3,8 @@
     python benchmarks/pruning.py
 
 Each row is pruned, quantized, shrunk and narrowed. LUTs are those of the whole combinational network by `map-luts` with
-`effort=fast`. Latency is that of one sample, as the median of interleaved rounds, beside the dense network's in the same
-round; a wide layer (1024 x 1024, 8 bits) shows where sparse loops pay.
+`effort=fast`. Latency is that of one sample, as the median of interleaved rounds, beside the dense network's in the
+same round; a wide layer (1024 x 1024, 8 bits) shows where sparse loops pay.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def wide() -> None:
         v = b.input("x", fixed(8, 0, (1024,)))
         w = b.constant(Constant(fixed(8, 0, (1024, 1024)), weights, storage))
         y = b.apply("contract", w, v, spec="ij,j->i")
-        functions.append(circuitc.jit(module_of(Func("f", (Port("x", b.type(v)),), (Port("y", b.type(y)),), b.finish([y])))))
+        func = Func("f", (Port("x", b.type(v)),), (Port("y", b.type(y)),), b.finish([y]))
+        functions.append(circuitc.jit(module_of(func)))
         assert np.array_equal(functions[-1](x), x @ weights.T)
     report([f"1024 x 1024, 90 % zeros, {s}" for s, _ in kinds], latencies(functions, x), [""] * len(kinds))
 

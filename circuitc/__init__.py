@@ -22,8 +22,9 @@ _PUBLIC = {
     "Build": "circuitc.build", "CircuitError": "circuitc.diagnostics", "InternalError": "circuitc.diagnostics",
     "Module": "circuitc.ir", "compile": "circuitc.driver", "jit": "circuitc.driver", "load": "circuitc.driver",
     "parse_module": "circuitc.ir", "print_module": "circuitc.ir", "run": "circuitc.ir",
-    "register_pass": "circuitc.plugins", "run_passes": "circuitc.passes", "simulate": "circuitc.driver", "verify": "circuitc.proof",
-    "verify_module": "circuitc.ir", "write": "circuitc.formats",
+    "register_pass": "circuitc.plugins", "run_passes": "circuitc.passes",
+    "simulate": "circuitc.driver", "verify": "circuitc.proof", "verify_module": "circuitc.ir",
+    "write": "circuitc.formats",
 }
 
 __all__ = ["Build", "CircuitError", "InternalError", "Module", "__version__", "compile", "jit", "load", "parse_module",

@@ -13,10 +13,10 @@ import numpy as np
 from circuitc.diagnostics import error
 from circuitc.formats import write_files
 from circuitc.ir import Func, decode, encode, unflatten_bits
+from circuitc.passes.quantization.calibrate import LABELS
 
 MAX_BYTES = 1 << 32
 MAX_EXHAUSTIVE_BITS = 20
-LABELS = "labels"
 
 
 def read_arrays(path: Path) -> dict[str, Any]:

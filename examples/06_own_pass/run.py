@@ -40,7 +40,8 @@ class ShiftTooFar(ShiftPowers):
 module = circuitc.load(Path(__file__).with_name("scale.ccir"))
 better = circuitc.run_passes(module, "fold,shift-powers{most=3},dce")
 for record in better.facts["passes"]:
-    print(record["name"], record["options"], "changed" if record["changed"] else "no change", record["evidence"]["level"])
+    changed = "changed" if record["changed"] else "no change"
+    print(record["name"], record["options"], changed, record["evidence"]["level"])
 print(circuitc.print_module(better))
 try:
     circuitc.run_passes(module, "shift-too-far")

@@ -18,13 +18,15 @@ for bits in (6, 4):
     assert np.array_equal(circuitc.jit(module)(images), answers)  # native code: bit for bit the same
     facts = module.facts["passes"][0]["facts"]
     worst = facts["sensitivity"][0]
-    print(f"{bits} bits  accuracy {(answers == labels).mean():.4f}, {sum(r['weight_bits'] for r in facts['layers'])} bits "
-          f"of weights, most sensitive: {worst['layer']}")
-build = circuitc.compile(module, target="verilog", verify=False)  # it is simulated below; the certificate claims nothing
+    size = sum(row["weight_bits"] for row in facts["layers"])
+    print(f"{bits} bits  accuracy {(answers == labels).mean():.4f}, {size} bits of weights, "
+          f"most sensitive: {worst['layer']}")
+build = circuitc.compile(module, target="verilog", verify=False)  # simulated below; no claim is made
 print(f"{build.main}: {build.report['figures']['lines']} lines")
 sample = images[:20]
 engine = "icarus" if tool_version("iverilog") else "yosys"
-verilog = simulate_verilog(build.artefacts[build.main].decode(), build.ports, build.module, {"image": sample}, engine=engine)
+text = build.artefacts[build.main].decode()
+verilog = simulate_verilog(text, build.ports, build.module, {"image": sample}, engine=engine)
 assert np.array_equal(verilog["digit"], answers[:20])
 print("verilog", verilog["digit"].tolist())
 print("labels ", labels[:20].tolist())

@@ -66,7 +66,7 @@ class Net:
 
     def conv(self, v: Value, out: int, size: int = 3, name: str = "conv") -> Value:
         """A one-dimensional convolution of [channels, length] with zeros around it."""
-        c, n = self.shape(v)
+        c, _ = self.shape(v)
         zero = self.constant(0.0)
         v = self.b.apply("pad", v, zero, before=(0, size // 2), after=(0, size // 2))
         windows = self.b.apply("window", v, axis=1, size=size)

@@ -1,11 +1,27 @@
 """Pruning, sparse storage, dead neurons: which weights go, what is stored, and that exact passes are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 import circuitc
 from circuitc.diagnostics import CircuitError, InternalError
-from circuitc.ir import F32, Builder, Constant, Func, Graph, Module, Port, fixed, module_of, parse_module, print_module, random_raw, run
+from circuitc.ir import (
+    F32,
+    Builder,
+    Constant,
+    Func,
+    Graph,
+    Module,
+    Port,
+    fixed,
+    module_of,
+    parse_module,
+    print_module,
+    random_raw,
+    run,
+)
 from circuitc.passes import run_passes
 from circuitc.passes.prune import weights_of
 
@@ -16,7 +32,7 @@ def layers(*sizes: int) -> Module:
     """Float layers with relus between them."""
     b = Builder()
     v = x = b.input("x", F32.with_shape((sizes[0],)))
-    for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (n, m) in enumerate(pairwise(sizes)):
         w = b.constant(Constant(F32.with_shape((m, n)), RNG.normal(size=(m, n))), f"w{k}")
         v = b.apply("contract", w, v, spec="ij,j->i", name=f"fc{k}")
         v = b.apply("max", v, b.number(F32.with_shape((m,)), 0.0)) if k < len(sizes) - 2 else v
@@ -116,7 +132,8 @@ def test_sparse_products_are_those_of_the_interpreter(storage: str, t: object) -
             assert print_module(parse_module(print_module(module))) == print_module(module)
             raw = {"x": random_raw(b.type(x), 8, RNG)}
             wanted, got = run(module, raw)["y"], circuitc.jit(module).run(raw)["y"]
-            assert np.allclose(got, wanted, rtol=0, atol=0 if scalar.is_exact else 1e-5 * np.abs(wanted).max())
+            tolerance = 0 if scalar.is_exact else 1e-5 * np.abs(wanted).max()
+            assert np.allclose(got, wanted, rtol=0, atol=tolerance)
 
 
 def test_auto_chooses_by_bytes() -> None:
@@ -131,7 +148,8 @@ def test_auto_chooses_by_bytes() -> None:
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("prune{sparsity=1.0}", "below 1"), ("prune{n=4,m=4}", "n is above 0"), ("prune{method=nm,scope=global}", "each layer"),
+    ("prune{sparsity=1.0}", "below 1"), ("prune{n=4,m=4}", "n is above 0"),
+    ("prune{method=nm,scope=global}", "each layer"),
     ("sparsify{above=2.0}", "above is 0 to 1")])
 def test_refuses(text: str, says: str) -> None:
     with pytest.raises(CircuitError, match=says):

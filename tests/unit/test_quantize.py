@@ -8,7 +8,21 @@ import pytest
 
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError
-from circuitc.ir import F32, STREAM, Builder, Constant, Func, Graph, Module, Port, Register, decode, encode, module_of, run
+from circuitc.ir import (
+    F32,
+    STREAM,
+    Builder,
+    Constant,
+    Func,
+    Graph,
+    Module,
+    Port,
+    Register,
+    decode,
+    encode,
+    module_of,
+    run,
+)
 from circuitc.passes import run_passes
 from circuitc.passes.quantization.fold_scales import fold_scales
 from circuitc.passes.quantization.grids import GridChoice, Statistics
@@ -46,7 +60,8 @@ def graph(module: Module) -> Graph:
 
 
 def test_ports_carry_the_scale_so_that_real_numbers_still_go_in_and_out() -> None:
-    module = run_passes(two_layers(), "quantize{scales=arbitrary,scheme=affine,activations=12,weights=i12}", calibration={"x": X})
+    text = "quantize{scales=arbitrary,scheme=affine,activations=12,weights=i12}"
+    module = run_passes(two_layers(), text, calibration={"x": X})
     port, y = module.entry.inputs[0], module.entry.outputs[0]
     assert port.encoding.scale != 1
     got = decode(y, run(module, {"x": encode(port, np.clip(X, X.min(), X.max()))})["y"])
@@ -108,7 +123,8 @@ def test_pieces_compute_what_their_error_was_found_for(bits: int) -> None:
     y = b.apply("tanh", x, type=F32)
     module = module_of(Func("f", (Port("x", b.type(x)),), (Port("y", b.type(y)),), b.finish([y])))
     data = {"x": np.linspace(-3, 3, 101, dtype=np.float32)[:, None]}
-    q = run_passes(module, f"quantize{{inputs={bits},activations=8,functions={bits},table=6,outputs=8}}", calibration=data)
+    text = f"quantize{{inputs={bits},activations=8,functions={bits},table=6,outputs=8}}"
+    q = run_passes(module, text, calibration=data)
     found = facts(q)["functions"][0]
     assert found["form"] == "pieces"
     raw = np.arange(-(1 << (bits - 1)), 1 << (bits - 1))[:, None]
