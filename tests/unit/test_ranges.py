@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from circuitc.diagnostics import CircuitError
-from circuitc.ir import Graph, parse_module, verify_module
-from circuitc.ir.ranges import proves, value_ranges
+from circuitc.ir import Graph, parse_module, parse_type, run, verify_module
+from circuitc.ir.ranges import keeps_promise, proves, value_ranges
 
 
 def last(ports: str, *lines: str, constants: str = "") -> tuple[object, object]:
@@ -130,3 +131,20 @@ def test_a_coarser_fraction_is_never_taken() -> None:
       return %y }""")
     with pytest.raises(CircuitError, match="declared u4"):
         verify_module(module)
+
+
+@pytest.mark.parametrize("rounding", ["nearest_even", "floor"])
+@pytest.mark.parametrize("source", ["fx<6,3>", "ufx<6,2>", "i5", "fx<5,-1>"])
+def test_promises_that_nothing_overflows_are_proved_only_where_they_hold(source: str, rounding: str) -> None:
+    t = parse_type(source)
+    everything = {"x": np.arange(t.lowest, t.highest + 1)}
+    proved = 0
+    for target in ("i2", "i3", "u3", "i4", "fx<4,1>", "i5", "fx<6,1>", "ufx<6,1>", "i6", "fx<8,3>"):
+        module = parse_module(f"func @f(%x: {source}) -> (%y: {target}) once {{\n %y = requantize %x "
+                              f"{{rounding={rounding}, overflow=never}} : {target}\n return %y\n}}")
+        graph = module.entry.body
+        assert isinstance(graph, Graph)
+        if keeps_promise(graph, graph.outputs[0], value_ranges(graph)):
+            run(module, everything)  # raises where something overflows
+            proved += 1
+    assert proved >= 2

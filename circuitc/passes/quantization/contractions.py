@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from circuitc.diagnostics import error
 from circuitc.ir import Node, Value
 from circuitc.ir.ops.reductions import Subscripts, subscripts
 
@@ -30,6 +31,8 @@ def contract(low: Lowering, value: Value, node: Node) -> Form:
 def _layer(low: Lowering, node: Node, subs: Subscripts, place: int, real: Any) -> Form:
     """Quantize the weights, round the activations, and keep the product's scales and offset aside."""
     settings = low.plan.settings.of(node.name)
+    if not np.all(np.isfinite(real)):
+        raise error(f"quantize: the weights of {node.name} are not all finite")
     mine, other = (subs.a, subs.b) if place == 0 else (subs.b, subs.a)
     channels = channel_axes(mine, other) if settings.granularity == "channel" else ()
     weights = low.plan.weights.quantize(settings.weights, real, channels)
