@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.ir import (
-    BIT, Builder, Constant, Encoding, Func, Graph, Module, Netlist, Port, Type, Value, module_of, smallest)
+    BIT, Builder, Constant, Encoding, Func, Module, Netlist, Port, Type, Value, smallest)
 
 from .gate_arrays import GateArrays, Literals
 
@@ -29,7 +29,7 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GateLayer:
-    """Two-input gates: gate n computes function `number[n]` of activations `a[n]` and `b[n]` of the layer before.
+    """Two-input gates: gate n computes function `number[n]` of bits `a[n]` and `b[n]` of the layer before.
 
     The bits of a function's number, highest first, are its values at (a, b) = 00, 01, 10, 11 (difflogic's numbering).
     """
@@ -62,7 +62,7 @@ Layer = GateLayer | TableLayer
 class LogicNetwork:
     """A network of layers of gates or tables.
 
-    `input` is a port of one axis of features; with `thresholds` (exact, [features, levels], or [1, levels] for all
+    `input` is a port whose elements, row major, are features; with `thresholds` (exact, [features, levels], or [1, levels] for all
     features alike) bit `feature * levels + level` of what the core reads is `feature > threshold`; without them the
     core reads the features as they are. With `groups` the activations of the last layer are summed up in so many
     contiguous groups of equal length, the last ones padded with zeros; without, they are the output.
@@ -106,7 +106,7 @@ def _main(name: str, features: Port, parts: Sequence[Func]) -> Func:
 def raw_thresholds(thresholds: Sequence[Sequence[Fraction]], t: Type) -> Int64:
     """Give for each threshold c the raw number r of a type such that `x > c` is `raw(x) > r`, for all its numbers x.
 
-    Thresholds outside the type's range become the nearest number that answers the same.
+    A threshold outside the type's range becomes the nearest number that answers the same.
     """
     scale = Fraction(2) ** t.fraction
     return np.array([[min(max(floor(c * scale), t.lowest - 1), t.highest) for c in row] for row in thresholds], object)
@@ -122,7 +122,8 @@ def _encoder(features: Port, thresholds: Sequence[Sequence[Fraction]]) -> Func:
     limit = b.constant(constant, name="thresholds")
     if len(raw) != count:
         limit = b.apply("broadcast", b.apply("reshape", limit, shape=(levels,)), shape=(count, levels), axes=(1,))
-    wide = b.apply("broadcast", x, shape=(count, levels), axes=(0,))
+    flat = x if features.type.rank == 1 else b.apply("reshape", x, shape=(count,))
+    wide = b.apply("broadcast", flat, shape=(count, levels), axes=(0,))
     above = b.apply("lt", limit, wide, name="above")
     bits = b.apply("reshape", above, shape=(count * levels,), name="bits")
     return Func("encoder", (features,), (Port("bits", BIT.with_shape((count * levels,))),), b.finish([bits]))
@@ -134,13 +135,12 @@ def _core(features: Port, layers: Sequence[Layer]) -> Func:
     wires = arrays.input_literals().reshape(-1, features.type.width)  # [activations, bits]
     for layer in layers:
         if isinstance(layer, GateLayer):
-            assert wires.shape[1] == 1, "gates read single bits"
-            wires = arrays.gates(wires[layer.a, 0], wires[layer.b, 0], layer.number)[:, None]
+            bits = wires.ravel()
+            wires = arrays.gates(bits[layer.a], bits[layer.b], layer.number)[:, None]
         else:
             wires = _table_layer(arrays, wires, layer)
     last = layers[-1].type.with_shape((len(wires),))
-    inputs = Port("bits" if features.name == "bits" else features.name, features.type)
-    return Func("core", (inputs,), (Port("activations", last),), arrays.finish(wires.ravel()))
+    return Func("core", (Port(features.name, features.type),), (Port("activations", last),), arrays.finish(wires.ravel()))
 
 
 def _table_layer(arrays: GateArrays, wires: Literals, layer: TableLayer) -> Literals:
@@ -173,5 +173,5 @@ def port_of(name: str, t: Type, scale: float = 1.0, zero_point: int = 0) -> Port
     return Port(name, t, encoding=Encoding(scale=scale, zero_point=zero_point))
 
 
-__all__ = ["PARTS", "GateLayer", "Graph", "Layer", "LogicNetwork", "TableLayer", "build_module", "port_of",
+__all__ = ["PARTS", "GateLayer", "Layer", "LogicNetwork", "TableLayer", "build_module", "port_of",
            "raw_thresholds"]
