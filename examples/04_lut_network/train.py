@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-WIDTHS, FAN_IN, BITS, CLASSES = (160, 80), 4, 2, 10
-TAU, STEPS, BATCH, RATE, SEED = 4.0, 6000, 128, 0.01, 0
+WIDTHS, FAN_IN, BITS, CLASSES = (320, 200), 4, 2, 10
+TAU, STEPS, BATCH, RATE, SEED = 6.0, 6000, 128, 0.01, 0
 TOP = (1 << BITS) - 1
 STEP = 5.0  # a pixel of 0 to 16 becomes the nearest of 0, 5, 10, 15
 
