@@ -1,14 +1,13 @@
-"""Logic-gate networks: random difflogic-shaped ones of 8,000 and 48,000 gates, 784 inputs, 10 classes, beside C and numpy.
+"""Random logic-gate networks of difflogic's shape, 8,000 and 48,000 gates, 784 inputs, beside C and numpy.
 
     python benchmarks/lgn.py [8000] [48000] [--no-c]
 
-Ready: from model.json (arrays in a .npz) to a native function, in seconds of processor time (the machine may be shared).
+Ready: from model.json (arrays in a .npz) to a native function, in seconds of processor time (machines are shared).
 Speed: images a second of processor time on one core, median and spread of rounds that alternate between the engines.
-`network` is the layers alone on packed words, which is what the C does; `class` adds popcounts and the comparison of the
-ten groups, still on packed words; `bytes` starts from one byte a pixel and ends with numbers. All answers are compared.
-
-The C of 8,000 gates takes gcc some 40 s (difflogic's shape: one function, 64 bits) and 12 s (functions of 500 gates on an
-array, 512-bit vectors). 48,000 gates in one function did not compile within eight minutes and are left out.
+`network` is the layers alone on packed words, which is what the C does; `class` adds the popcounts and the comparison
+of the ten groups, still on packed words; `bytes` starts from one byte a pixel and ends with numbers. All answers are
+compared. The C is difflogic's shape (one function on 64-bit words) and functions of 500 gates on an array of 512-bit
+vectors; the former is left out at 48,000 gates, where gcc does not finish in minutes.
 """
 
 from __future__ import annotations

@@ -152,7 +152,10 @@ def _is_logic(graph: Graph) -> bool:
 
 
 def _calls_netlists(module: Module) -> bool:
-    """Tell whether the entry is exact, combinational and calls netlists: a call runs one sample, a netlist 64 a word."""
+    """Tell whether the entry calls netlists and all is exact and combinational.
+
+    A call computes one sample where a netlist computes 64 a word: such programs are better put together.
+    """
     body = module.entry.body
     called = {n.attributes["func"] for n in body.nodes if n.op == "call"} if isinstance(body, Graph) else set[str]()
     return any(isinstance(module.funcs[name].body, Netlist) for name in called) and all(

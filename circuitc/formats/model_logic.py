@@ -18,8 +18,16 @@ from .array_files import exact_rows, read_array
 from .files import identifier
 from .model_btf import MAX_BITS, exact_type
 from .schema import (
-    DwnLayerModel, DwnModel, FileArray, GateLayerModel, LogicGatesModel, LogicHeader, LogicInput, LutNetworkModel,
-    TableLayerModel)
+    DwnLayerModel,
+    DwnModel,
+    FileArray,
+    GateLayerModel,
+    LogicGatesModel,
+    LogicHeader,
+    LogicInput,
+    LutNetworkModel,
+    TableLayerModel,
+)
 from .state_dict import dwn_layers, gate_layers
 
 Int64 = NDArray[np.int64]
@@ -42,11 +50,11 @@ def build_logic_gates(model: LogicGatesModel, path: Path, source: Source) -> Mod
     elif model.layers is not None and model.state is None:
         for k, layer in enumerate(model.layers):
             layers.append(_gate_layer(layer, count, path, source, f"layers[{k}]"))
-            count = len(layers[-1].a)
+            count = len(_neurons(layers[-1]))
     else:
         raise error("a network has either layers or state", Span(source))
     gates = sum(len(layer.a) for layer in layers if isinstance(layer, GateLayer))
-    return _module(model, port, thresholds, layers, path, source, {"gates": gates})
+    return _module(model, port, thresholds, layers, path, source, {"kind": model.kind, "gates": gates})
 
 
 def build_lut_network(model: LutNetworkModel, path: Path, source: Source) -> Module:
@@ -57,7 +65,7 @@ def build_lut_network(model: LutNetworkModel, path: Path, source: Source) -> Mod
         layer = _table_layer(given, count, width, path, source, f"layers[{k}]")
         layers.append(layer)
         count, width = len(layer.tables), layer.type.width
-    return _module(model, port, thresholds, layers, path, source, _table_facts(layers))
+    return _module(model, port, thresholds, layers, path, source, _table_facts(model.kind, layers))
 
 
 def build_dwn(model: DwnModel, path: Path, source: Source) -> Module:
@@ -76,30 +84,30 @@ def build_dwn(model: DwnModel, path: Path, source: Source) -> Module:
     elif model.layers is not None and model.state is None:
         for k, given in enumerate(model.layers):
             layers.append(_dwn_layer(given, count, path, source, f"layers[{k}]"))
-            count = len(given_rows(layers[-1]))
+            count = len(_neurons(layers[-1]))
     else:
         raise error("a network has either layers or state", Span(source))
-    return _module(model, port, thresholds, layers, path, source, _table_facts(layers))
+    return _module(model, port, thresholds, layers, path, source, _table_facts(model.kind, layers))
 
 
-def given_rows(layer: Layer) -> Int64:
+def _neurons(layer: Layer) -> Int64:
     """Give one entry for each neuron of a layer."""
     return layer.a if isinstance(layer, GateLayer) else layer.tables
 
 
-def _table_facts(layers: Sequence[Layer]) -> dict[str, int]:
-    return {"neurons": sum(len(given_rows(layer)) for layer in layers)}
+def _table_facts(kind: str, layers: Sequence[Layer]) -> dict[str, Any]:
+    return {"kind": kind, "neurons": sum(len(_neurons(layer)) for layer in layers)}
 
 
 def _module(model: LogicHeader, port: Port, thresholds: tuple[tuple[Fraction, ...], ...], layers: Sequence[Layer],
-            path: Path, source: Source, facts: dict[str, int]) -> Module:
-    count = len(given_rows(layers[-1]))
+            path: Path, source: Source, facts: dict[str, Any]) -> Module:
+    count = len(_neurons(layers[-1]))
     if model.groups is not None and model.groups > count:
         raise error(f"the last layer has {count} activations, too few for {model.groups} groups",
                     Span(source, path="groups"))
     name = model.name or identifier(path.stem)
     network = LogicNetwork(name, port, tuple(layers), thresholds, model.groups or 0)
-    return build_module(network, {"kind": getattr(model, "kind"), "layers": len(layers), **facts})
+    return build_module(network, {**facts, "layers": len(layers)})
 
 
 def _input(given: LogicInput, path: Path, source: Source) -> tuple[Port, tuple[tuple[Fraction, ...], ...], int, int]:

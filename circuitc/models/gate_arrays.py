@@ -78,7 +78,7 @@ class GateArrays:
         if inputs == 1:
             return fanins[:, 0] ^ rows[:, 0]
         if inputs == 2:
-            number = rows[:, [0, 2, 1, 3]] @ np.array([8, 4, 2, 1])
+            number = rows[:, [0, 2, 1, 3]].astype(np.int64) @ np.array([8, 4, 2, 1])
             return self.gates(fanins[:, 0], fanins[:, 1], number)
         return self._append(Kind.LUT, fanins, _packed(rows))
 

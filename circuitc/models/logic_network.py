@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.ir import (
-    BIT, Builder, Constant, Encoding, Func, Module, Netlist, Port, Type, Value, smallest)
+from circuitc.ir import BIT, Builder, Constant, Encoding, Func, Module, Netlist, Port, Type, Value, smallest
 
 from .gate_arrays import GateArrays, Literals
 
@@ -62,10 +61,10 @@ Layer = GateLayer | TableLayer
 class LogicNetwork:
     """A network of layers of gates or tables.
 
-    `input` is a port whose elements, row major, are features; with `thresholds` (exact, [features, levels], or [1, levels] for all
-    features alike) bit `feature * levels + level` of what the core reads is `feature > threshold`; without them the
-    core reads the features as they are. With `groups` the activations of the last layer are summed up in so many
-    contiguous groups of equal length, the last ones padded with zeros; without, they are the output.
+    `input` is a port whose elements, row major, are features. With `thresholds` (exact, [features, levels], or
+    [1, levels] for all features alike) bit `feature * levels + level` of what the core reads is `feature > threshold`;
+    without them the core reads the features as they are. With `groups` the activations of the last layer are summed up
+    in so many contiguous groups of equal length, padded with zeros at the end; without, they are the output.
     """
 
     name: str
@@ -140,7 +139,8 @@ def _core(features: Port, layers: Sequence[Layer]) -> Func:
         else:
             wires = _table_layer(arrays, wires, layer)
     last = layers[-1].type.with_shape((len(wires),))
-    return Func("core", (Port(features.name, features.type),), (Port("activations", last),), arrays.finish(wires.ravel()))
+    ports = (Port(features.name, features.type),), (Port("activations", last),)
+    return Func("core", *ports, arrays.finish(wires.ravel()))
 
 
 def _table_layer(arrays: GateArrays, wires: Literals, layer: TableLayer) -> Literals:

@@ -1,8 +1,9 @@
 """Train a network of two-input gates on scikit-learn's digits, and write model.json with the arrays beside it.
 
 Differentiable logic gates (Petersen et al., NeurIPS 2022) in numpy: while training, each gate is a mixture of the 16
-functions of two bits, weighted by a softmax, and a bit is a number between 0 and 1; afterwards each gate is its likeliest
-function. Every such mixture is `c0 + c1 a + c2 b + c3 ab`, which makes it cheap. `python train.py` takes some minutes.
+functions of two bits, weighted by a softmax, and a bit is a number between 0 and 1; afterwards each gate is its
+likeliest function. Every such mixture is `c0 + c1 a + c2 b + c3 ab`, which makes it cheap. `python train.py` takes
+about a minute.
 """
 
 import json

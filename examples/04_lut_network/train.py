@@ -2,7 +2,7 @@
 
 After LogicNets (Umuroglu et al., FPL 2020) and PolyLUT (Andronic and Constantinides, FPT 2023), in numpy: each neuron
 reads four activations of two bits and computes a trained polynomial of degree two, rounded to two bits again. So it is
-a table of 256 entries, and the table is all that the model file holds. `python train.py` takes some minutes.
+a table of 256 entries, and the table is all that the model file holds. `python train.py` takes about a minute.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 After Bacellar et al., "Differentiable Weightless Neural Networks" (ICML 2024), in numpy: one layer of 6-input look-up
 tables whose entries are trained numbers (above 0 means 1), with learnable connections; a distributive thermometer in
-front, popcounts of ten groups behind. `python train.py` takes some minutes.
+front, popcounts of ten groups behind. `python train.py` takes about a minute.
 """
 
 import json

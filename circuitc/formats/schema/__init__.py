@@ -5,7 +5,15 @@ from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
 from .errors import validate
 from .logic import (
-    DwnLayerModel, DwnModel, GateLayerModel, LogicGatesModel, LogicHeader, LogicInput, LutNetworkModel, TableLayerModel)
+    DwnLayerModel,
+    DwnModel,
+    GateLayerModel,
+    LogicGatesModel,
+    LogicHeader,
+    LogicInput,
+    LutNetworkModel,
+    TableLayerModel,
+)
 
 MODELS = {"btf": BtfModel, "aig": AigModel, "logic-gates": LogicGatesModel, "lut-network": LutNetworkModel,
           "dwn": DwnModel}
