@@ -14,7 +14,7 @@ from circuitc.checks import Checked, check_emission, require
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
 from circuitc.formats import load as read_model
-from circuitc.ir import Graph, Module, print_module, verify_module
+from circuitc.ir import Graph, Module, Netlist, print_module, verify_module
 from circuitc.ir.ops import structure
 from circuitc.passes import check_exact, parse_pipeline, run_passes
 from circuitc.plugins import load_plugin
@@ -135,6 +135,8 @@ def default_pipeline(module: Module, target: str) -> str:
     logic = all(_is_logic(g) for g in graphs)
     first = "clean,snap-thresholds{evidence=reachable}" if logic else "clean,tabulate"
     match target:
+        case "llvm" if not logic and _calls_netlists(module):
+            return "clean,tabulate,lower-to-gates{luts=true}"
         case "llvm":
             return f"{first},lower-to-gates" if logic else first
         case "verilog" if not logic:
@@ -147,6 +149,18 @@ def _is_logic(graph: Graph) -> bool:
     """Tell whether a graph only computes single bits: gates and thresholds, with words as bundles of bits."""
     moves = ("constant", "input", *(op.name for op in structure.OPS))
     return all(n.type.is_spin or n.type.is_bit or n.op in moves for n in graph.nodes)
+
+
+def _calls_netlists(module: Module) -> bool:
+    """Tell whether the entry calls netlists and all is exact and combinational.
+
+    A call computes one sample where a netlist computes 64 a word: such programs are better put together.
+    """
+    body = module.entry.body
+    called = {n.attributes["func"] for n in body.nodes if n.op == "call"} if isinstance(body, Graph) else set[str]()
+    return any(isinstance(module.funcs[name].body, Netlist) for name in called) and all(
+        f.is_combinational and all(n.type.is_exact for n in f.body.nodes)
+        for f in module.funcs.values() if isinstance(f.body, Graph))
 
 
 def _build(model: Module | str | Path, module: Module, final: Module, target: str, emission: Emission,

@@ -47,6 +47,21 @@ def read_array(model: Path, file: str, name: str, rank: int, span: Span) -> NDAr
     return array
 
 
+def array_shapes(model: Path, file: str, span: Span) -> dict[str, tuple[int, ...]]:
+    """List the arrays of a .safetensors file in the model's folder or below it, with their shapes."""
+    from safetensors import SafetensorError, safe_open
+    path = companion_path(model, file, span)
+    if path.suffix.lower() != ".safetensors":
+        raise error(f"{file} is no .safetensors file", span, "safetensors.torch.save_file writes a state_dict so")
+    if not path.is_file():
+        raise error(f"there is no file {file} beside the model", span)
+    try:
+        with safe_open(path, framework="numpy") as archive:
+            return {name: tuple(archive.get_slice(name).get_shape()) for name in archive.keys()}  # noqa: SIM118
+    except (SafetensorError, *_BROKEN) as e:
+        raise _broken(path, "", e, span) from None
+
+
 def exact_rows(array: NDArray[Any], decimals: int | None) -> list[list[int | Fraction]]:
     """Give the numbers of a matrix exactly, or rounded to `decimals` digits (then times 10**decimals, as integers)."""
     if array.dtype.kind != "f":

@@ -15,11 +15,14 @@ from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_btf import build_btf
 from .model_json_write import write
+from .model_logic import build_dwn, build_logic_gates, build_lut_network
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
 
-BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {"btf": build_btf, "aig": build_aig}
+BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
+    "btf": build_btf, "aig": build_aig, "logic-gates": build_logic_gates, "lut-network": build_lut_network,
+    "dwn": build_dwn}
 
 
 def sniff(head: bytes) -> bool:
@@ -54,4 +57,4 @@ def _kind(value: Any, source: Source) -> str:
     return value["kind"]
 
 
-MODEL_JSON = Format("model-json", (".json",), "circuitc's own models, kinds btf and aig", sniff, read, write)
+MODEL_JSON = Format("model-json", (".json",), f"circuitc's own models, kinds {', '.join(MODELS)}", sniff, read, write)

@@ -134,6 +134,14 @@ class Builder:
         result = inferred if record.declares or type is None else type
         return self._share(Node(op, operands, result, full, name, origin, span))
 
+    def elements(self, value: Value) -> list[Value]:
+        """Take a tensor apart: give an `element` for each of its elements, row major.
+
+        The same nodes as by `apply`, without inferring one type thousands of times (25 us each).
+        """
+        t = self.nodes[value].type
+        return [self._share(Node("element", (value,), t.scalar, {"index": k})) for k in range(t.size)]
+
     def copy(self, node: Node, operands: Sequence[Value]) -> Value:
         """Add a node of another graph on new operands, with its declared type, name and origin."""
         if node.op in ("constant", "call", "input"):

@@ -20,23 +20,26 @@ class LowerToGates(FuncPass):
     """Write bodies as netlists of AND, XOR and majority gates; ports and registers keep their types.
 
     Exact types only. Calls are put in place, those of funcs that iterate once for each step, up to `limit` gates.
+    Look-up tables of called netlists become gates too, unless `luts` keeps them (the llvm target computes a 6-input
+    table in at most 15 steps, where its gates are some hundred).
     """
 
     limit: int = 4_000_000
+    luts: bool = False
 
     def run_func(self, func: Func, context: Context) -> Func:
         assert context.module is not None, "a pass over funcs is given the module"
-        return lower_to_gates(context.module, func, limit=self.limit)
+        return lower_to_gates(context.module, func, limit=self.limit, luts=self.luts)
 
 
-def lower_to_gates(module: Module, func: Func, *, limit: int = 4_000_000) -> Func:
+def lower_to_gates(module: Module, func: Func, *, limit: int = 4_000_000, luts: bool = False) -> Func:
     """Give the func with a netlist body; the same object where it has one."""
     if not isinstance(func.body, Graph):
         return func
     refused = list(_floats(func, func.body))
     if refused:
         raise CircuitError(refused)
-    scope = Scope(NetlistBuilder(sum(t.bits for t in func.body_inputs)), module, limit)
+    scope = Scope(NetlistBuilder(sum(t.bits for t in func.body_inputs)), module, limit, luts)
     words = run_body(scope, func, _input_words(scope.builder, func.body_inputs), "")
     outputs = [x for word in words for x in word]
     return func.with_body(sweep_dead(scope.builder.finish(outputs)))

@@ -42,7 +42,8 @@ class Code:
         self._kept: list[Any] = list(unit.kept)
         tm = targets.machine(unit.target, level=level, jit=True)
         linked = assemble(unit)
-        targets.optimise(linked, tm, level=level)
+        # A netlist's own code is made apart (Unit.functions): what is left here packs and unpacks samples.
+        targets.optimise(linked, tm, level=level, unroll=not isinstance(unit.program.entry.body, Netlist))
         self._engine = llvm.create_mcjit_compiler(linked, tm)
         self._engine.finalize_object()
 

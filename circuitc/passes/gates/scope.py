@@ -10,6 +10,7 @@ from circuitc.diagnostics import error
 from circuitc.ir import Func, Graph, Kind, Module, Netlist, NetlistBuilder, Node
 
 from ..scalarize import scalarize
+from .canonical import add_lut
 from .forms import Word, make_form
 from .rows import Templates, is_positive
 from .tables import add_table
@@ -19,12 +20,13 @@ from .tables import add_table
 class Scope:
     """The netlist that grows, and the module in which called funcs are found.
 
-    `limit` bounds the gates that unrolled calls may grow to.
+    `limit` bounds the gates that unrolled calls may grow to. With `luts` the look-up tables of called netlists stay.
     """
 
     builder: NetlistBuilder
     module: Module
     limit: int
+    luts: bool = False
     templates: Templates = field(default_factory=dict)
     scalar: dict[str, Graph] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -64,7 +66,10 @@ class Scope:
 
 
 def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
-    """Build a netlist's gates again on other literals; look-up tables and threshold gates become plain gates."""
+    """Build a netlist's gates again on other literals.
+
+    Threshold gates become plain gates, and so do look-up tables unless the scope keeps them.
+    """
     builder = scope.builder
     literal = [0, *inputs]
     fanin, offset = part.fanin.tolist(), part.offset.tolist()
@@ -79,7 +84,9 @@ def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
             case Kind.MAJ:
                 result = builder.maj(*x)
             case Kind.LUT:
-                result = add_table(builder, x, int(part.data[node]) & (1 << (1 << len(x))) - 1)
+                data = int(part.data[node])
+                result = add_lut(builder, x, data) if scope.luts else (
+                    add_table(builder, x, data & (1 << (1 << len(x))) - 1))
             case _:
                 weighted = zip(x, part.weight[edges].tolist(), strict=True)
                 result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)

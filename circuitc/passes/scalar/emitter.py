@@ -28,7 +28,7 @@ class Pool:
         t = self.builder.type(value)
         if not t.rank:
             return np.array(value, np.int64)
-        ids = [self.builder.apply("element", value, index=k) for k in range(t.size)]
+        ids = self.builder.elements(value)
         self.whole.update({v: (value, k) for k, v in enumerate(ids)})
         return np.array(ids, np.int64).reshape(t.shape)
 
