@@ -15,11 +15,13 @@ from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_btf import build_btf
 from .model_json_write import write
+from .model_network import build_mlp, build_onnx, build_state_dict
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
 
-BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {"btf": build_btf, "aig": build_aig}
+BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
+    "btf": build_btf, "aig": build_aig, "mlp": build_mlp, "state-dict": build_state_dict, "onnx": build_onnx}
 
 
 def sniff(head: bytes) -> bool:
@@ -54,4 +56,4 @@ def _kind(value: Any, source: Source) -> str:
     return value["kind"]
 
 
-MODEL_JSON = Format("model-json", (".json",), "circuitc's own models, kinds btf and aig", sniff, read, write)
+MODEL_JSON = Format("model-json", (".json",), "circuitc's own models: kinds btf, aig, mlp, state-dict, onnx", sniff, read, write)

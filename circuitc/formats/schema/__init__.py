@@ -4,8 +4,10 @@ from .aig import AigLatch, AigModel, AigOutput
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
 from .errors import validate
+from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, StateDictModel, StateLayer
 
-MODELS = {"btf": BtfModel, "aig": AigModel}
+MODELS = {"btf": BtfModel, "aig": AigModel, "mlp": MlpModel, "state-dict": StateDictModel, "onnx": OnnxModel}
 
 __all__ = ["AigLatch", "AigModel", "AigOutput", "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput", "FileArray",
-           "InputPort", "MODELS", "SCHEMA", "validate"]
+           "InputPort", "MODELS", "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "SCHEMA", "StateDictModel",
+           "StateLayer", "validate"]
