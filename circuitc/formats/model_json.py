@@ -56,4 +56,5 @@ def _kind(value: Any, source: Source) -> str:
     return value["kind"]
 
 
-MODEL_JSON = Format("model-json", (".json",), "circuitc's own models: kinds btf, aig, mlp, state-dict, onnx", sniff, read, write)
+MODEL_JSON = Format("model-json", (".json",), "circuitc's own models: kinds btf, aig, mlp, state-dict, onnx",
+                    sniff, read, write)

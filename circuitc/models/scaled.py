@@ -148,7 +148,6 @@ def quantize(b: Builder, x: Scaled, q: Quantizer, name: str = "", origin: str = 
     The result's real number is (level - zero) * scale. A power of two between the scales is one `requantize`; few steps
     are compared one by one; else one integer multiply is taken whose every step was checked.
     """
-    scale_is_one = uniform(q.scale)
     direct = _direct(b, x, q, name, origin)
     if direct is not None:
         return direct
@@ -172,7 +171,6 @@ def quantize(b: Builder, x: Scaled, q: Quantizer, name: str = "", origin: str = 
             levels = _ladder(b, value, x.shape, steps, taken, t, q, name, origin)
         else:
             return None
-    del scale_is_one
     return leveled(b, levels, x.shape, q)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any, Literal
 
 import numpy as np
@@ -51,22 +52,22 @@ class Quantizer:
         """The levels above the lowest one; of `sign` one."""
         return range(1, 2) if self.sign else range(self.lowest + 1, self.highest + 1)
 
-    def bound(self, level: int) -> tuple[Fraction, bool]:
-        """Give where on real / scale + zero a level begins, and whether the bound itself still lies below it."""
+    def bound(self, level: int) -> tuple[int, bool]:
+        """Give where on real / scale + zero a level begins, in halves, and whether the bound itself lies below it."""
         if self.sign:
-            return Fraction(0), False
-        half_below = level - _HALF
+            return 0, False
+        half_below = 2 * level - 1
         match self.rounding:
             case "nearest_even":
                 return half_below, level % 2 == 1
             case "floor":
-                return Fraction(level), False
+                return 2 * level, False
             case "ceil":
-                return Fraction(level - 1), True
+                return 2 * level - 2, True
             case "down":
-                return (Fraction(level), False) if level > 0 else (Fraction(level - 1), True)
+                return (2 * level, False) if level > 0 else (2 * level - 2, True)
             case "up":
-                return (Fraction(level - 1), True) if level > 0 else (Fraction(level), False)
+                return (2 * level - 2, True) if level > 0 else (2 * level, False)
             case "half_away":
                 return half_below, level <= 0
             case "half_down":
@@ -137,23 +138,27 @@ def staircase(line: Line, quantizer: Quantizer, least: int, greatest: int) -> St
 
 def _channel(line: Line, quantizer: Quantizer, numbers: tuple[Fraction, ...], least: int,
              greatest: int) -> Iterator[int]:
+    """Find a channel's steps. Bounds are halves, so with common denominators every step is a quotient of integers."""
     a, b, s, z = numbers
+    low = None if line.low is None else (line.low / s + z) * 2
+    high = None if line.high is None else (line.high / s + z) * 2
+    start, stride = (Fraction(0), Fraction(0)) if a == 0 else ((-z * s - b) / a, s / a / 2)
+    common = lcm(start.denominator, stride.denominator)
+    first, step = int(start * common), int(stride * common)
     for level in quantizer.levels:
-        bound, strict = quantizer.bound(level)
-        real = (bound - z) * s
-        always = line.low is not None and (real < line.low or (real == line.low and not strict))
-        never = line.high is not None and (real > line.high or (real == line.high and strict))
+        halves, strict = quantizer.bound(level)
+        always = low is not None and (halves < low or (halves == low and not strict))
+        never = high is not None and (halves > high or (halves == high and strict))
         if a == 0 and not always and not never:
-            always = b > real or (b == real and not strict)
+            flat = (b / s + z) * 2
+            always = flat > halves or (flat == halves and not strict)
             never = not always
         if always or never:
             yield greatest + 1 if (never != (a < 0)) else least
             continue
-        n = (real - b) / a
-        if a > 0:
-            reached = n.__floor__() + 1 if strict else n.__ceil__()
-        else:  # reached for n below: the first that is not
-            reached = n.__ceil__() if strict else n.__floor__() + 1
+        quotient, rest = divmod(first + step * halves, common)
+        # a line that falls reaches the level up to here: the step is the first integer that does not
+        reached = quotient + (1 if rest or strict == (a > 0) else 0)
         yield min(max(reached, least), greatest + 1)
 
 
@@ -199,7 +204,7 @@ def _rounded(slope: Reals, offset: Reals, shift: int, rounding: Any, ceil: bool)
     factor, bias = reals(slope) * one, reals(offset) * one
     whole = np.frompyfunc(round, 1, 1)
     return Multiply(np.asarray(whole(factor), dtype=object),
-                    np.asarray(whole(bias), dtype=object) + (one - 1 if ceil else 0), shift, rounding)
+                    np.asarray(whole(bias) + (one - 1 if ceil else 0), dtype=object), shift, rounding)
 
 
 def _takes_steps(m: Multiply, quantizer: Quantizer, steps: Staircase, least: int, greatest: int) -> bool:

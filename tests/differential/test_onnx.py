@@ -1,4 +1,4 @@
-"""ONNX graphs against onnxruntime: every operator that is read, random chains of them, and quantize-dequantize pairs."""
+"""ONNX graphs against onnxruntime: every operator that is read, random networks, quantize-dequantize pairs."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class Net:
         self.last = names[0]
         return names[0]
 
+    def node(self, op: str, **attributes: Any) -> str:
+        """Add a node without operands."""
+        self.nodes.append(helper.make_node(op, [], [f"t{len(self.nodes)}"], **attributes))
+        return self.nodes[-1].output[0]
+
     def model(self, *outputs: str, batch: int | str = "N") -> bytes:
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *self.shape])
         outs = [helper.make_empty_tensor_value_info(name) for name in outputs or (self.last,)]
@@ -56,6 +61,7 @@ def session(data: bytes) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # fusions round where graphs do not
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
@@ -151,9 +157,11 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "ReduceMax": (IMAGE, lambda n: n.add("ReduceMax", axes=[1], keepdims=0)),
     "ReduceMin": (IMAGE, lambda n: n.add("ReduceMin", axes=[-1])),
     "Softmax": (IMAGE, lambda n: n.add("Softmax", axis=1)), "LogSoftmax": (LINE, lambda n: n.add("LogSoftmax")),
-    "ArgMax": (LINE, lambda n: n.add("ArgMax", axis=2, keepdims=0)), "ArgMin": (LINE, lambda n: n.add("ArgMin", axis=1)),
+    "ArgMax": (LINE, lambda n: n.add("ArgMax", axis=2, keepdims=0)),
+    "ArgMin": (LINE, lambda n: n.add("ArgMin", axis=1)),
     "Reshape": (IMAGE, lambda n: n.add("Reshape", "x", ints(n, 0, -1, 4))),
-    "Flatten": (IMAGE, lambda n: n.add("Flatten")), "Transpose": (IMAGE, lambda n: n.add("Transpose", perm=[0, 3, 1, 2])),
+    "Flatten": (IMAGE, lambda n: n.add("Flatten")),
+    "Transpose": (IMAGE, lambda n: n.add("Transpose", perm=[0, 3, 1, 2])),
     "Squeeze": ((4, 1, 3), lambda n: n.add("Squeeze", "x", ints(n, 2))),
     "Unsqueeze": (LINE, lambda n: n.add("Unsqueeze", "x", ints(n, 1, -1))),
     "Slice": (IMAGE, lambda n: n.add("Slice", "x", ints(n, 1, 0), ints(n, 100, -1), ints(n, 2, 3), ints(n, 2, 1))),
@@ -167,8 +175,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
                                                                            ints(n, 1)), ints(n, -1), axis=0))),
     "ConstantOfShape": (VECTOR, lambda n: n.add("Add", "x", n.add(
         "ConstantOfShape", ints(n, 1, 6), value=onnx.numpy_helper.from_array(np.array([2.5], np.float32))))),
-    "Constant": (VECTOR, lambda n: n.add("Mul", "x", n.add(
-        "Constant", value=onnx.numpy_helper.from_array(np.float32(3))) if False else n.constant(np.float32(3)))),
+    "Constant": (VECTOR, lambda n: n.add("Mul", "x", n.node("Constant", value_float=3.0))),
     "Softmax attention": ((3, 4), lambda n: n.add("MatMul", n.add("Softmax", n.add(
         "MatMul", "x", n.add("Transpose", "x", perm=[0, 2, 1])), axis=-1), "x")),
 }
@@ -210,10 +217,11 @@ def chains(draw: st.DrawFn) -> tuple[Net, tuple[int, ...]]:
                 if min(height, width) + 2 * p < k:
                     continue
                 out = draw(st.integers(1, 4))
-                net.add("Conv", net.last, net.normal(out, channels, k, k), net.normal(out), pads=[p] * 4, strides=[s, s])
+                net.add("Conv", net.last, net.normal(out, channels, k, k), net.normal(out), pads=[p] * 4,
+                        strides=[s, s])
                 channels, height, width = out, (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
             case "BatchNormalization":
-                net.add("BatchNormalization", net.last, net.normal(channels), net.normal(channels), net.normal(channels),
+                net.add("BatchNormalization", net.last, *(net.normal(channels) for _ in range(3)),
                         net.constant(np.abs(net.rng.standard_normal(channels)).astype(np.float32) + 0.1))
             case "MaxPool" | "AveragePool" as op:
                 if min(height, width) < 2:
@@ -255,3 +263,60 @@ def test_a_small_network_agrees_on_the_cpu(tmp_path: Path) -> None:
     x = np.random.default_rng(3).standard_normal((8, 2, 6, 6)).astype(np.float32)
     wanted, ours, _ = results(net.model(), tmp_path, x, jit)
     assert_close(wanted, ours)
+
+
+def quantized_pair(net: Net, scale: float, zero: int, kind: type = np.uint8) -> str:
+    operands = net.constant(np.float32(scale)), net.constant(np.array(zero, kind))
+    return net.add("DequantizeLinear", net.add("QuantizeLinear", net.last, *operands), *operands)
+
+
+def quantized_weight(net: Net, shape: tuple[int, ...], scales: np.ndarray, axis: int) -> str:
+    q = net.rng.integers(-127, 128, shape).astype(np.int8)
+    zero = np.zeros(scales.shape, np.int8)
+    return net.add("DequantizeLinear", net.constant(q), net.constant(scales.astype(np.float32)), net.constant(zero),
+                   axis=axis)
+
+
+@pytest.mark.parametrize(("scale", "zero", "kind"), [
+    (1 / 16, 128, np.uint8), (1 / 8, 0, np.int8), (1 / 32, 7, np.uint8)])
+def test_powers_of_two_agree_with_onnxruntime_bit_for_bit(tmp_path: Path, scale: float, zero: int, kind: type) -> None:
+    """Where no float of the peer rounds, quantized layers are equal in every bit."""
+    net = Net((2, 6, 6), seed=4)
+    quantized_pair(net, scale, zero, kind)
+    x = net.last
+    w = quantized_weight(net, (3, 2, 3, 3), np.array([1 / 64, 1 / 128, 1 / 32]), 0)
+    net.add("Conv", x, w, net.constant(np.array([0.5, -0.25, 1], np.float32)), pads=[1, 1, 1, 1])
+    net.add("Relu")
+    quantized_pair(net, scale, 0, np.uint8)
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.add("Flatten")
+    net.add("MatMul", net.last, quantized_weight(net, (27, 4), np.array(1 / 64), 1))
+    x = np.random.default_rng(5).standard_normal((20, 2, 6, 6)).astype(np.float32) * 2
+    wanted, ours, module = results(net.model(), tmp_path, x)
+    np.testing.assert_array_equal(ours[0], wanted[0].reshape(ours[0].shape))
+    assert module.facts["onnx"]["float_nodes"] == []
+    assert module.entry.outputs[0].type.is_exact
+    _, native, _ = results(net.model(), tmp_path, x, jit)
+    np.testing.assert_array_equal(native[0], ours[0])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1 << 20), st.floats(0.01, 0.2), st.floats(0.001, 0.02), st.integers(0, 255))
+def test_any_scale_is_at_most_a_tie_away_from_onnxruntime(tmp_path: Path, seed: int, scale: float, step: float,
+                                                         zero: int) -> None:
+    """Our quantizer rounds the exact real number, the peer one that float32 rounded before: they part at ties only."""
+    net = Net((8,), seed)
+    quantized_pair(net, scale, zero)
+    net.add("MatMul", net.last, quantized_weight(net, (8, 5), net.rng.uniform(step, 2 * step, 5), 1))
+    net.add("Add", net.last, net.normal(5))
+    net.add("Relu")
+    before = net.last
+    net.add("QuantizeLinear", net.last, net.constant(np.float32(scale)), net.constant(np.uint8(3)))
+    x = np.random.default_rng(seed).standard_normal((40, 8)).astype(np.float32) * 3
+    wanted, ours, module = results(net.model(net.last, before), tmp_path, x)
+    assert module.entry.outputs[0].type.is_exact
+    apart = ours[0] != wanted[0].reshape(ours[0].shape)
+    distance = wanted[1].astype(np.float64).reshape(ours[0].shape) / np.float32(scale)
+    tie = np.abs(distance - np.floor(distance) - 0.5) < 1e-3
+    assert np.all(tie[apart])
+    assert np.abs(ours[0] - wanted[0].reshape(ours[0].shape)).max() <= 1

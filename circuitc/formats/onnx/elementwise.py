@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from circuitc.ir import BIT, F32, Value
+from circuitc.ir import BIT, F32, Constant, Value
 from circuitc.models import scaled
 from circuitc.models.layers import integer_constant, like, numbers, spread
 from circuitc.models.scaled import ONE, ZERO, Scaled, channels, inner, move_point, reals
@@ -361,7 +361,6 @@ def _bits(c: Context, n: Operator, x: Tensor, shape: Shape) -> Value:
     b = c.builder
     if isinstance(x, Known) and x.array.dtype == np.bool_:
         small = channels(x.array, shape).astype(np.int64)
-        from circuitc.ir import Constant
         return spread(b, b.constant(Constant(BIT.with_shape(small.shape), small)), inner(shape))
     if isinstance(x, Scaled) and x.is_plain and b.type(x.value).is_bit:
         return c.aligned(x.value, x.shape, shape)

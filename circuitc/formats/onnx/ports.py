@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from circuitc.diagnostics import error, nearest
-from circuitc.ir import F32, Constant, Encoding, Port, Type, Value, parse_type
+from circuitc.ir import F32, Encoding, Port, Type, Value, parse_type
+from circuitc.models.layers import integer_constant
 from circuitc.models.scaled import ONE, ZERO, Scaled, inner, move_point, reals, uniform
 
 from ..files import identifier
@@ -103,7 +104,6 @@ def leaving(c: Context, name: str, x: Tensor) -> tuple[Value, Port]:
         whole = x.array.dtype.kind in "iub"
         if not whole:
             return c.real(x), Port(name, F32.with_shape(inner(x.shape)))
-        from circuitc.models.layers import integer_constant
         value = integer_constant(b, x.array.astype(np.int64).reshape(inner(x.shape)))
         return value, Port(name, b.type(value))
     if isinstance(x, Scaled):
@@ -126,4 +126,4 @@ def check_names(given: Mapping[str, Any] | Sequence[str], known: Sequence[str], 
             raise error(f"the graph has no {what} {name!r}", help=nearest(name, known[:1000]))
 
 
-__all__ = ["Constant", "Reading", "check_names", "entering", "input_port", "leaving", "replace", "unique"]
+__all__ = ["Reading", "check_names", "entering", "input_port", "leaving", "unique"]

@@ -89,7 +89,7 @@ class Tensors:
         except CircuitError as e:
             raise error(f"{where}: {e.diagnostics[0].message}", help=e.diagnostics[0].help) from None
         if name in ("uint4", "int4", "bool") or length != wanted or offset < 0:
-            raise error(f"{where}: its external data are {length} bytes, shape {list(dims)[:16]} of {name} needs {wanted}")
+            raise error(f"{where}: its external data are {length} bytes, {list(dims)[:16]} of {name} needs {wanted}")
         try:
             if not file.is_file():
                 raise error(f"{where}: there is no file {entries['location'][:100]} beside the model")

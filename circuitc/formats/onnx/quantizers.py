@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -108,7 +108,8 @@ def trunc(c: Context, n: Operator) -> Tensor:
         if ratio is None or ratio < 1:
             raise n.fault("its output scale is the scale times one power of two")
         divisor = Fraction(1 << int(np.rint(np.log2(float(ratio)))))
-        low, high = levels(after, signed=bool(n.attributes.get("signed", 1)), narrow=bool(n.attributes.get("narrow", 0)))
+        low, high = levels(after, signed=bool(n.attributes.get("signed", 1)),
+                           narrow=bool(n.attributes.get("narrow", 0)))
     if not isinstance(whole, Scaled):
         raise n.fault("a Trunc of constants is not read")
     integers = Scaled(whole.value, whole.shape, np.asarray(whole.scale / scale / divisor, dtype=object), ZERO)
@@ -144,17 +145,32 @@ def _on_grid(c: Context, n: Operator, x: Scaled, q: Quantizer) -> Scaled:
 
 
 def _known(n: Operator, x: Known, q: Quantizer) -> Known:
-    """Quantize constants by exact arithmetic where float64 comes near a tie."""
-    scale = np.broadcast_to(q.scale, x.shape)
-    zero = np.broadcast_to(q.zero, x.shape)
+    """Quantize constants: in float64 where that is far from any step, by fractions where it is near one."""
+    scale, zero = np.broadcast_to(q.scale, x.shape), np.broadcast_to(q.zero, x.shape)
     values = x.array.astype(np.float64)
     if not np.all(np.isfinite(values)):
         raise n.fault("constants that are not finite cannot be quantized")
-    real = exact_reals(x).ravel()
-    integers = np.array([q.apply(r, s, Fraction(z)) - (0 if q.sign else z) for r, s, z in zip(
-        real, scale.ravel(), zero.ravel(), strict=True)], dtype=object).reshape(x.shape)
-    array = np.asarray(integers * scale, dtype=object).astype(np.float64).astype(np.float32).reshape(x.shape)
-    return Known(array, integers, q.scale)
+    y = (values / scale.astype(np.float64) + zero.astype(np.float64)).ravel()
+    integers = _ROUND[q.rounding](np.clip(y, q.lowest, q.highest)) if not q.sign else np.where(y >= 0, 1, -1)
+    # steps lie on whole numbers, on halves, or (of signs) on 0
+    halves = q.rounding in ("nearest_even", "half_away", "half_down")
+    step = np.zeros(y.shape) if q.sign else np.floor(y) + 0.5 if halves else np.rint(y)
+    near = np.flatnonzero(np.abs(y - step) < 1e-9 * np.maximum(1, np.abs(y)))
+    levels_ = integers.astype(np.int64).astype(object)
+    if near.size:
+        real, s, z = exact_reals(x).ravel()[near], scale.ravel()[near], zero.ravel()[near]
+        levels_[near] = [q.apply(r, t, Fraction(o)) for r, t, o in zip(real, s, z, strict=True)]
+    whole = levels_.reshape(x.shape)
+    whole = whole if q.sign else np.asarray(whole - zero, dtype=object)
+    array = np.asarray(whole.astype(np.float64) * scale.astype(np.float64), dtype=np.float32)
+    return Known(array.reshape(x.shape), whole, q.scale)
+
+
+_ROUND: Mapping[Rounding, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "nearest_even": np.rint, "floor": np.floor, "ceil": np.ceil, "down": np.trunc,
+    "up": lambda y: np.copysign(np.ceil(np.abs(y)), y),
+    "half_away": lambda y: np.copysign(np.floor(np.abs(y) + 0.5), y),
+    "half_down": lambda y: np.copysign(np.ceil(np.abs(y) - 0.5), y)}
 
 
 def _from_float(c: Context, n: Operator, value: Value, shape: tuple[int, ...], q: Quantizer) -> Scaled:
@@ -198,27 +214,26 @@ def _rounded(c: Context, y: Value, q: Quantizer) -> Value:
     reach = max(abs(q.lowest), abs(q.highest)) + 1
     t = fixed(reach.bit_length() + 1)
 
-    def to(v: Value, rounding: str) -> Value:
-        return b.apply("requantize", v, type=t, rounding=rounding, origin=n_place)
-    n_place = ""
-    narrow = fixed(t.width + 1)
+    signed = fixed(t.width + 1)
 
-    def negated(v: Value) -> Value:
-        return b.apply("convert", b.apply("neg", v), type=narrow)
-    ceil = lambda v: negated(to(b.apply("neg", v), "floor"))  # noqa: E731
-    wide = lambda v: b.apply("convert", v, type=narrow)  # noqa: E731
+    def nearest(v: Value, rounding: str = "floor") -> Value:
+        return b.apply("convert", b.apply("requantize", v, type=t, rounding=rounding), type=signed)
+
+    def ceil(v: Value) -> Value:
+        return b.apply("convert", b.apply("neg", b.apply("requantize", b.apply("neg", v), type=t, rounding="floor")),
+                       type=signed)
     if q.rounding in ("nearest_even", "floor"):
-        return wide(to(y, q.rounding))
+        return nearest(y, q.rounding)
     if q.rounding == "ceil":
         return ceil(y)
     size = b.apply("abs", y)
     match q.rounding:
         case "down":
-            found = wide(to(size, "floor"))
+            found = nearest(size)
         case "up":
             found = ceil(size)
         case "half_away":
-            found = wide(to(b.apply("add", size, like(b, size, 0.5)), "floor"))
+            found = nearest(b.apply("add", size, like(b, size, 0.5)))
         case _:
             found = ceil(b.apply("sub", size, like(b, size, 0.5)))
     below = b.apply("lt", y, like(b, y, 0.0))

@@ -9,14 +9,13 @@ from typing import Any
 
 from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Func, Module, Port, Value, module_of
-from circuitc.models.scaled import Scaled
 
 from ..files import identifier
 from . import elementwise, linear, pooling, quantizers, views
 from .elementwise import Handler
 from .ports import Reading, check_names, entering, input_port, leaving, unique
 from .proto import Tensors, read_model
-from .tensors import Context, Known, Operator, Real, Tensor
+from .tensors import Context, Known, Operator, Tensor
 
 OPERATORS: Mapping[str, Handler] = {**elementwise.OPERATORS, **linear.OPERATORS, **pooling.OPERATORS,
                                     **views.OPERATORS, **quantizers.OPERATORS}
@@ -158,15 +157,10 @@ class _Graph:
         for result, answer in zip(node.output, answers, strict=False):
             if result in self.known:
                 raise error(f"{place}: the tensor {result[:80]} is made twice")
-            self.known[result] = self._settled(answer)
+            self.known[result] = answer
         if any(result not in self.known for result in results):
             raise error(f"{place}: only its first result is read")
         self.context.note(n, answers[0])
-
-    def _settled(self, x: Tensor) -> Tensor:
-        """Take exact numbers that left the finite: none do; kept as the one place where a tensor is stored."""
-        assert isinstance(x, (Known, Real, Scaled))
-        return x
 
     def _handler(self, node: Any, place: str) -> Callable[[Context, Operator], Any]:
         if node.domain in QONNX_DOMAINS and node.op_type in quantizers.QONNX:

@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A tensor known on reading. `integers` times `scale` (which broadcasts) are its numbers, where a quantizer said so."""
+    """A tensor known on reading; where a quantizer made it, it is `integers` times `scale` (which broadcasts)."""
 
     array: NDArray[Any]
     integers: NDArray[Any] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from circuitc.ir import Value
+from circuitc.ir import Constant, Value, smallest
 from circuitc.models import layers
 from circuitc.models.scaled import Scaled, inner, uniform
 from circuitc.models.steps import Reals
@@ -221,7 +221,6 @@ def _one_grid(c: Context, parts: list[Tensor]) -> list[Value] | None:
     values = [layers.numbers(b, v) for v in values]
     types = [b.type(v).scalar for v in values]
     fraction = max(t.fraction for t in types)
-    from circuitc.ir import smallest
     wide = smallest(min(t.lowest << (fraction - t.fraction) for t in types),
                     max(t.highest << (fraction - t.fraction) for t in types), fraction)
     return [b.apply("convert", v, type=wide) for v in values]
@@ -271,7 +270,6 @@ def pad(c: Context, n: Operator) -> Tensor:
     exact = isinstance(x, Scaled) and x.is_linear and fill == 0
     value = layers.numbers(b, x.value) if exact and isinstance(x, Scaled) else c.real(x)
     lost = 1 if _keeps_batch(x, shape) else 0
-    from circuitc.ir import Constant
     t = b.type(value)
     zero = b.constant(Constant(t.scalar, np.array(0 if exact else fill, dtype=t.dtype)))
     if not lost:

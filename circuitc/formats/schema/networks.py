@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import FailFast, Field
 from typing_extensions import TypeAliasType
 
-from .base import NAME, FileArray, Header, Number, Row, Strict, Weights
+from .base import NAME, FileArray, Header, Number, Strict, Weights
 
 _SCALE = r"^\d{1,30}(\.\d{1,30})?(/\d{1,30})?$"
 _PADDING = "Zeros on both sides of each spatial axis (for max_pool numbers below all others)."
