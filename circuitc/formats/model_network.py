@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from circuitc.diagnostics import CircuitError, Source, Span, error
 from circuitc.ir import Encoding, Func, Module, Port, Type, module_of, parse_type
 from circuitc.models.scaled import ONE, reals
-from circuitc.models.steps import Quantizer
+from circuitc.models.steps import Quantizer, Reals
 
 from .array_files import read_array
 from .files import companion_path, identifier
@@ -126,7 +126,8 @@ def _mlp_layer(net: _Growing, layer: MlpLayer, where: str, path: Path, source: S
         raise error(f"row {bad} has {len(weights[bad])} numbers, the layer before has {features}", span)
     matrix = _known(weights, span)
     if layer.type is not None:
-        matrix = _typed(matrix, _type(layer.type, Span(source, path=f"{where}.type")), span)
+        matrix = _typed(matrix, reals(np.array(weights, dtype=object)),
+                        _type(layer.type, Span(source, path=f"{where}.type")), span)
     net.apply("MatMul", where, _turned(matrix))
     if layer.bias is not None:
         span = Span(source, path=f"{where}.bias")
@@ -156,7 +157,8 @@ def _numbers(given: Any, rank: int, path: Path, span: Span) -> Any:
         return given
     array = read_array(path, given.file, given.array, rank, span)
     if given.decimals is not None and array.dtype.kind == "f":
-        whole = np.frompyfunc(lambda v: Fraction(round(Fraction(v) * 10**given.decimals), 10**given.decimals), 1, 1)
+        ten = 10**given.decimals
+        whole = np.frompyfunc(lambda v: Fraction(round(Fraction(v) * ten), ten), 1, 1)
         return np.asarray(whole(array.astype(np.float64)), dtype=object).tolist()
     return array.tolist()
 
@@ -177,22 +179,20 @@ def _known(values: Any, span: Span) -> Known:
     return Known(array)
 
 
-def _typed(w: Known, t: Type, span: Span) -> Known:
+def _typed(w: Known, values: Reals, t: Type, span: Span) -> Known:
     """Check that a type holds every weight, and give the weights as its raw numbers."""
     if t.is_float:
         return w
-    raws = None if w.integers is None or w.scale is None else np.asarray(
-        w.integers * w.scale * Fraction(2)**(0 if t.is_spin else t.fraction), dtype=object)
-    if raws is not None:
-        wrong = np.array([v.denominator != 1 or not t.lowest <= v <= t.highest or (t.is_spin and v == 0)
-                          for v in raws.ravel()]).reshape(raws.shape)
-    if raws is None or wrong.any():
-        place = "" if raws is None else "".join(f"[{int(i)}]" for i in np.argwhere(wrong)[0])
-        number = "a weight" if raws is None else f"{float(w.array[tuple(np.argwhere(wrong)[0])]):g}"
-        raise error(f"weights{place}: {number} is not a number of {t}", span,
-                    "give the quantized weights, or leave the type out and use the pass quantize")
+    point = Fraction(2)**(0 if t.is_spin else t.fraction)
+    raws = np.asarray(values * point, dtype=object)
+    wrong = np.array([v.denominator != 1 or not t.lowest <= v <= t.highest or (t.is_spin and v == 0)
+                      for v in raws.ravel()]).reshape(raws.shape)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise error(f"{float(values[place]):g} in row {place[0]} is not a number of {t}", span,
+                    "give the quantized weights, or leave the type out")
     whole = np.asarray(np.frompyfunc(int, 1, 1)(raws), dtype=object)
-    return Known(w.array, whole, reals(Fraction(2)**-(0 if t.is_spin else t.fraction)))
+    return Known(w.array, whole, reals(1 / point))
 
 
 def _turned(w: Known) -> Known:

@@ -107,12 +107,12 @@ def integers_of(values: Reals) -> tuple[NDArray[Any], Fraction]:
 
 
 def move_point(b: Builder, x: Scaled) -> Scaled:
-    """Write a scale that is a power of two into the value's type; other scales stay as they are."""
+    """Write a scale that is a power of two into the value's type; other scales, and spins, stay as they are."""
     s = uniform(x.scale)
-    if s is None or s <= 0 or s == 1 or (s.numerator & (s.numerator - 1)) or (s.denominator & (s.denominator - 1)):
+    if b.type(x.value).is_spin or s is None or s <= 0 or s == 1 or (s.numerator & (s.numerator - 1)) or (s.denominator & (s.denominator - 1)):
         return x
     by = s.numerator.bit_length() - s.denominator.bit_length()
-    return replace(x, value=b.apply("shift", numbers(b, x.value), by=by), scale=ONE)
+    return replace(x, value=b.apply("shift", x.value, by=by), scale=ONE)
 
 
 def to_float(b: Builder, x: Scaled, origin: str = "") -> Value:

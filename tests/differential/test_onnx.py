@@ -243,7 +243,7 @@ def chains(draw: st.DrawFn) -> tuple[Net, tuple[int, ...]]:
     return net, net.shape
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chains(), st.integers(0, 1 << 20))
 def test_random_networks_agree_with_onnxruntime(tmp_path: Path, chain: Any, seed: int) -> None:
     net, shape = chain
@@ -300,7 +300,7 @@ def test_powers_of_two_agree_with_onnxruntime_bit_for_bit(tmp_path: Path, scale:
     np.testing.assert_array_equal(native[0], ours[0])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 1 << 20), st.floats(0.01, 0.2), st.floats(0.001, 0.02), st.integers(0, 255))
 def test_any_scale_is_at_most_a_tie_away_from_onnxruntime(tmp_path: Path, seed: int, scale: float, step: float,
                                                          zero: int) -> None:

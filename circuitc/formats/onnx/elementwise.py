@@ -168,8 +168,7 @@ def _unary(known: Callable[[Any], Any], real: Callable[[Context, Operator, Value
 
 def _op(name: str) -> Callable[[Context, Operator, Value], Value]:
     def apply(c: Context, n: Operator, x: Value) -> Value:
-        declared = {} if name in ("abs", "neg") else {"type": F32}
-        return c.builder.apply(name, x, origin=n.place, **declared)
+        return c.builder.apply(name, x, origin=n.place, type=None if name in ("abs", "neg") else F32)
     return apply
 
 

@@ -112,7 +112,7 @@ def trunc(c: Context, n: Operator) -> Tensor:
                            narrow=bool(n.attributes.get("narrow", 0)))
     if not isinstance(whole, Scaled):
         raise n.fault("a Trunc of constants is not read")
-    integers = Scaled(whole.value, whole.shape, np.asarray(whole.scale / scale / divisor, dtype=object), ZERO)
+    integers = Scaled(whole.value, whole.shape, np.asarray(whole.scale / (scale * divisor), dtype=object), ZERO)
     bounds = c.builder.type(layers.numbers(c.builder, integers.value))
     reach = max(abs(bounds.lowest), bounds.highest) + 1
     grid = Quantizer(ONE, _zeros(), max(low, -reach), min(high, reach), rounding)
