@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.ir import BIT, F32, F64, SPIN, Builder, Constant, Value, fixed, smallest
+from circuitc.ir import BIT, F32, F64, SPIN, Builder, Constant, Value, smallest
 
-from .layers import integer_constant, like, numbers, reshape, spread
+from .layers import integer_constant, like, numbers, spread
 from .steps import Line, Multiply, Quantizer, Reals, Staircase, multiply, reals, staircase, uniform
 
 LADDER = 12      # up to so many steps are compared one by one before a multiply is tried
@@ -106,10 +106,15 @@ def integers_of(values: Reals) -> tuple[NDArray[Any], Fraction]:
     return out, step
 
 
+def is_power_of_two(s: Fraction) -> bool:
+    """Tell whether a fraction is 2**k for a whole number k."""
+    return s > 0 and not s.numerator & (s.numerator - 1) and not s.denominator & (s.denominator - 1)
+
+
 def move_point(b: Builder, x: Scaled) -> Scaled:
     """Write a scale that is a power of two into the value's type; other scales, and spins, stay as they are."""
     s = uniform(x.scale)
-    if b.type(x.value).is_spin or s is None or s <= 0 or s == 1 or (s.numerator & (s.numerator - 1)) or (s.denominator & (s.denominator - 1)):
+    if s is None or s == 1 or not is_power_of_two(s) or b.type(x.value).is_spin:
         return x
     by = s.numerator.bit_length() - s.denominator.bit_length()
     return replace(x, value=b.apply("shift", x.value, by=by), scale=ONE)
@@ -252,8 +257,7 @@ def _direct(b: Builder, x: Scaled, q: Quantizer, name: str, origin: str) -> Scal
     scale = uniform(q.scale)
     if q.sign or q.rounding not in ("nearest_even", "floor") or scale is None or not moved.is_plain:
         return None
-    if np.any(np.asarray(q.zero != 0, dtype=bool)) or scale.numerator & (scale.numerator - 1) or (
-            scale.denominator & (scale.denominator - 1)) or scale <= 0 or b.type(moved.value).is_spin:
+    if np.any(np.asarray(q.zero != 0, dtype=bool)) or not is_power_of_two(scale) or b.type(moved.value).is_spin:
         return None
     fraction = scale.denominator.bit_length() - scale.numerator.bit_length()
     t = smallest(q.lowest, q.highest, fraction)
@@ -297,5 +301,5 @@ def add(b: Builder, x: Scaled, y: Scaled, shape: tuple[int, ...], sign: int = 1,
     return Scaled(value, shape, reals(step), ZERO)
 
 
-__all__ = ["ONE", "ZERO", "Line", "Quantizer", "Scaled", "add", "channels", "clip", "fixed", "inner", "integers_of",
-           "laid_out", "leveled", "move_point", "quantize", "reals", "relu", "reshape", "to_float", "uniform"]
+__all__ = ["ONE", "ZERO", "Quantizer", "Scaled", "add", "channels", "clip", "inner", "integers_of",
+           "is_power_of_two", "laid_out", "leveled", "move_point", "quantize", "reals", "relu", "to_float", "uniform"]

@@ -22,7 +22,8 @@ pytest.importorskip("onnx", reason="the package onnx is not installed (circuitc[
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "qonnx").is_dir(), reason="the shared data folder is absent")
 
-DIGITS = {"TFC_1W1A": (9296, "40a287fd801036beec02b55ecc8de03b1d2b93028fbb158f48d0a3f2d3753c66"), "TFC_1W2A": (9474, "d2338be1b070d204030d71258661b1c7b2ef26dc8fae7fe4c5a3769f1d49c17e")}
+DIGITS = {"TFC_1W1A": (9296, "40a287fd801036beec02b55ecc8de03b1d2b93028fbb158f48d0a3f2d3753c66"),
+          "TFC_1W2A": (9474, "d2338be1b070d204030d71258661b1c7b2ef26dc8fae7fe4c5a3769f1d49c17e")}
 JET_LOGITS = "6374efaf8c06e4ac69def55e3d8cb1a430d8680a0bf0ade37af250391810e22b"
 
 
