@@ -296,8 +296,9 @@ def test_powers_of_two_agree_with_onnxruntime_bit_for_bit(tmp_path: Path, scale:
     np.testing.assert_array_equal(ours[0], wanted[0].reshape(ours[0].shape))
     assert module.facts["onnx"]["float_nodes"] == []
     assert module.entry.outputs[0].type.is_exact
-    _, native, _ = results(net.model(), tmp_path, x, jit)
-    np.testing.assert_array_equal(native[0], ours[0])
+    if zero == 7:  # native code takes a second or two to make
+        _, native, _ = results(net.model(), tmp_path, x, jit)
+        np.testing.assert_array_equal(native[0], ours[0])
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

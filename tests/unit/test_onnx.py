@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,13 @@ def test_what_is_not_read_is_named_in_one_line(name: str, tmp_path: Path) -> Non
     assert str(caught.value).startswith(str(tmp_path / "net.onnx"))
 
 
+def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path, model([node("Relu", "x")], {}))
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(CircuitError, match=r"needs the package onnx \(help: pip install 'circuitc\[onnx\]'\)"):
+        circuitc.load(path)
+
+
 def test_the_command_refuses_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = quant_model(0.5, 0, 4, "ROUND").SerializeToString()
     for data in (whole[:len(whole) // 2], b"\x08\x08\x12\x00", b"{}", whole + b"\xff\xff"):
@@ -236,7 +244,7 @@ def test_damaged_files_are_refused_or_read_and_never_crash(tmp_path: Path) -> No
     whole = model(nodes, constants, (1, 1, 4, 4)).SerializeToString()
     picks = random.Random(7)
     refused = read = 0
-    for round_ in range(250):
+    for round_ in range(150):
         data = bytearray(whole)
         for _ in range(picks.randint(1, 4)):
             data[picks.randrange(len(data))] = picks.randrange(256)
@@ -248,8 +256,8 @@ def test_damaged_files_are_refused_or_read_and_never_crash(tmp_path: Path) -> No
             refused += "\n" not in str(e.diagnostics[0])
         else:
             read += 1
-    assert refused > 100
-    assert refused + read == 250  # no message had a second line
+    assert refused > 60
+    assert refused + read == 150  # no message had a second line
 
 
 def test_verilog_refuses_floats_by_name(tmp_path: Path) -> None:
