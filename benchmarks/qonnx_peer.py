@@ -1,9 +1,10 @@
 """QONNX's trained networks here and in QONNX's own executor: logits, classes, digests and times of the same inputs.
 
-    python benchmarks/qonnx_peer.py FOLDER_OF_QONNX_FILES MNIST_NPZ PYTHON_WITH_QONNX [--verilog N]
+    python benchmarks/qonnx_peer.py FOLDER_OF_QONNX_FILES MNIST_NPZ PYTHON_WITH_QONNX [--digits N] [--verilog N]
 
 PYTHON_WITH_QONNX is the interpreter of an environment with `qonnx`, `onnx<1.20` and `onnxruntime`, which cannot live
-beside ours. With --verilog the first N digits also go through Icarus Verilog.
+beside ours. It runs all 10,000 test digits one by one, which takes minutes; --digits takes fewer. With --verilog the
+first N digits also go through Icarus Verilog.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ def seconds(call: object, *operands: object) -> str:
     return f"{statistics.median(times) * 1e3:.0f} ms ({min(times) * 1e3:.0f} to {max(times) * 1e3:.0f})"
 
 
-def digits(folder: Path, mnist: Path, python: str, name: str, verilog: int) -> None:
-    """Compare one MNIST network on all 10,000 test digits."""
+def digits(folder: Path, mnist: Path, python: str, name: str, count: int, verilog: int) -> None:
+    """Compare one MNIST network on the first `count` test digits."""
     data = np.load(mnist)
-    x, labels = data["x_test"], data["y_test"]
+    x, labels = data["x_test"][:count], data["y_test"][:count]
     peer = executor(python, folder / f"{name}.onnx", (x.astype(np.float32) / 255)[:, None], "MatMul")
     module = read_onnx(folder / f"{name}.onnx", {"0": Reading("u8", Fraction(1, 255))})
     native = circuitc.jit(module)
@@ -81,7 +82,7 @@ def digits(folder: Path, mnist: Path, python: str, name: str, verilog: int) -> N
           f"{np.array_equal(ours.argmax(1), peer['out'].argmax(1))}, accuracy {np.mean(ours.argmax(1) == labels):.2%} "
           f"(executor {np.mean(peer['out'].argmax(1) == labels):.2%})")
     print(f"  digests {digest(ours)} {digest(peer['logits'])}")
-    print(f"  10,000 digits: {seconds(native, raw)}; executor, one by one, {float(peer['seconds']):.1f} s")
+    print(f"  {count} digits: {seconds(native, raw)}; executor, one by one, {float(peer['seconds']):.1f} s")
     if verilog:
         start = time.perf_counter()
         found = next(iter(circuitc.simulate(module, {"_0": raw[:verilog].astype(np.int64)}, engine="icarus").values()))
@@ -104,8 +105,13 @@ def jets(folder: Path, python: str) -> None:
                   f"{np.abs(answer['global_out'] - peer['out']).max():.1e}; digest {digest(logits * 2048)}")
 
 
+def option(name: str, default: int) -> int:
+    """Give the number behind an option."""
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else default
+
+
 if __name__ == "__main__":
-    count = int(sys.argv[sys.argv.index("--verilog") + 1]) if "--verilog" in sys.argv else 0
     for network in ("TFC_1W1A", "TFC_1W2A"):
-        digits(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], network, count)
+        digits(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], network, option("--digits", 10_000),
+               option("--verilog", 0))
     jets(Path(sys.argv[1]), sys.argv[3])
