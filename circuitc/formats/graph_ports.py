@@ -63,7 +63,8 @@ def _port(row: Any, stream: bool) -> Port:
 def _encoding(row: Any) -> Encoding:
     if row["bit_order"] not in ("lsb", "msb") or type(row["zero_point"]) is not int:
         raise ValueError("encoding")
-    return Encoding(float(row["scale"]), row["zero_point"], row["bit_order"], tuple(float(x) for x in row["levels"]))
+    return Encoding(float(row["scale"]), row["zero_point"], row["bit_order"], tuple(float(x) for x in row["levels"]),
+                    float(row.get("offset", 0.0)))
 
 
 def _registers(kept: Sequence[tuple[str, Type]], resets: Sequence[int | None], span: Span) -> tuple[Register, ...]:

@@ -16,13 +16,21 @@ from .model_aig import build_aig
 from .model_btf import build_btf
 from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
+from .model_network import build_mlp, build_onnx, build_state_dict
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
 
 BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
-    "btf": build_btf, "aig": build_aig, "logic-gates": build_logic_gates, "lut-network": build_lut_network,
-    "dwn": build_dwn}
+    "btf": build_btf,
+    "aig": build_aig,
+    "logic-gates": build_logic_gates,
+    "lut-network": build_lut_network,
+    "dwn": build_dwn,
+    "mlp": build_mlp,
+    "state-dict": build_state_dict,
+    "onnx": build_onnx,
+}
 
 
 def sniff(head: bytes) -> bool:

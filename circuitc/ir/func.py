@@ -26,8 +26,8 @@ MAX_STEPS = (1 << 31) - 1
 class Encoding:
     """What a port's numbers mean to people; the type never says it.
 
-    A real value is `(number - zero_point) * scale`, where number is the value of the port's type. `bit_order` tells
-    how a vector of bits is read as one number (`lsb`: element 0 is the lowest). `levels` are thermometer levels: the
+    A real value is `(number - zero_point) * scale + offset`, where number is the value of the port's type. `bit_order`
+    tells how a vector of bits is read as one number (`lsb`: element 0 is the lowest). `levels` are thermometer levels: the
     last axis of a bit port is `real value > level`.
     """
 
@@ -35,6 +35,7 @@ class Encoding:
     zero_point: int = 0
     bit_order: Literal["lsb", "msb"] = "lsb"
     levels: tuple[float, ...] = ()
+    offset: float = 0.0
 
 
 PLAIN = Encoding()

@@ -67,7 +67,7 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, t.shape)])}], got {list(real.shape)}")
     if t.is_float:
         return real.astype(t.dtype)
-    plain = e.scale == 1.0 and e.zero_point == 0 and t.fraction >= 0
+    plain = e.scale == 1.0 and e.zero_point == 0 and e.offset == 0 and t.fraction >= 0
     if plain and _is_whole(real):
         wide = t.fraction > 0 or t.dtype == object or real.dtype == np.uint64 or real.dtype.kind == "O"
         raw: Any = real.astype(object if wide else np.int64) * (1 << t.fraction)
@@ -75,7 +75,7 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         numbers = real.astype(np.float64)
         if not np.all(np.isfinite(numbers)):
             raise error(f"input {port.name} has a number that is not finite")
-        number = numbers / e.scale + e.zero_point
+        number = (numbers - e.offset) / e.scale + e.zero_point
         raw = np.frompyfunc(int, 1, 1)(np.rint(np.ldexp(number, t.fraction)))
     if t.is_spin and raw.size and not np.any(np.asarray(raw < 0)) and np.any(np.asarray(raw == 0)):
         raw = 2 * raw - 1  # bits given for spins: 1 means +1
@@ -95,10 +95,10 @@ def _is_whole(real: NDArray[Any]) -> bool:
 def decode(port: Port, raw: Raw) -> NDArray[Any]:
     """Turn a port's raw numbers into real values; whole numbers stay integers."""
     t, e = port.type, port.encoding
-    if t.is_float or (t.fraction == 0 and e.scale == 1.0 and e.zero_point == 0):
+    if t.is_float or (t.fraction == 0 and e.scale == 1.0 and e.zero_point == 0 and e.offset == 0):
         return raw
     number = np.ldexp(raw.astype(np.float64), -t.fraction)
-    return (number - e.zero_point) * e.scale
+    return (number - e.zero_point) * e.scale + e.offset
 
 
 def random_raw(t: Type, batch: int, rng: np.random.Generator) -> Raw:

@@ -91,6 +91,8 @@ def _encoding(port: Port) -> Iterator[str]:
     e = port.encoding
     if not isfinite(e.scale) or e.scale == 0:
         yield f"has a scale of {e.scale}, which no number can be divided by"
+    if not isfinite(e.offset):
+        yield f"has an offset of {e.offset}, which is not finite"
     if not -(1 << 63) <= e.zero_point < 1 << 63:
         yield "has a zero point beyond 64 bits"
     if e.levels and not port.type.is_bit:

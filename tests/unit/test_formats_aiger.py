@@ -210,7 +210,7 @@ def test_the_backend_names_files_ports_and_figures():
     assert emission.figures == {"ands": 4, "latches": 1, "depth": 3}
     assert emission.ports["inputs"][1] == {
         "name": "reset", "type": "bit", "first_bit": 1, "bits": 1, "rate": "step",
-        "encoding": {"scale": 1.0, "zero_point": 0, "bit_order": "lsb", "levels": ()}}
+        "encoding": {"scale": 1.0, "zero_point": 0, "bit_order": "lsb", "levels": (), "offset": 0.0}}
     assert emission.ports["registers"] == [
         {"name": "state", "type": "bit", "first_bit": 0, "bits": 1, "initial": [0]}]
     ascii = TARGET.emit(TARGET.build(module, {"encoding": "ascii"}))

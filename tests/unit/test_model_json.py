@@ -185,7 +185,7 @@ def test_shuffled_values_are_one_line_or_a_model(tmp_path: Path) -> None:
      "(help: a row is 4 numbers: the constant's weight, then one for each of them)"),
     (changed(BTF, put("layers", 0, "wieghts", [])),
      "net.json:layers[0]: there is no key 'wieghts' here (help: did you mean weights?)"),
-    (changed(BTF, put("kind", "bft")), "net.json:kind: expected btf or aig, got 'bft'"),
+    (changed(BTF, put("kind", "bft")), "net.json:kind: expected btf or aig or mlp or state-dict or onnx, got 'bft'"),
     (changed(BTF, put("layers", 0, "weights", 1, 2, float("nan"))),
      "net.json:layers[0].weights[1][2]: expected a number, got NaN, which is not a number"),
     (GOOD.replace('"weights"', '"weights": 1, "weights"', 1),

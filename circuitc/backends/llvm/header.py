@@ -168,6 +168,7 @@ def _port_facts(func: Func, ports: Sequence[Port], direction: str) -> list[dict[
             "name": port.name, "c": name, "direction": direction, "type": str(t), "bits": t.bits,
             "rate": "step" if func.is_stepped(port) else "call", "c_type": c_type(t),
             "element_bits": storage_bits(t), "bytes": bytes_of(t), "layout": _layout(func, port),
-            "encoding": {"scale": e.scale, "zero_point": e.zero_point, "bit_order": e.bit_order,
+            "encoding": {"scale": e.scale, "zero_point": e.zero_point,
+                         **({"offset": e.offset} if e.offset else {}), "bit_order": e.bit_order,
                          **({"levels": list(e.levels)} if e.levels else {})}})
     return facts

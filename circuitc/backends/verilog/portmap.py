@@ -64,9 +64,11 @@ def _port(face: Interface, signal: Signal, direction: str) -> dict[str, Any]:
 
 
 def _encoding(encoding: Encoding) -> dict[str, Any]:
-    """Say what a port's numbers mean: real value = (number - zero_point) * scale."""
+    """Say what a port's numbers mean: real value = (number - zero_point) * scale + offset."""
     found: dict[str, Any] = {"scale": encoding.scale, "zero_point": encoding.zero_point,
                              "bit_order": encoding.bit_order}
+    if encoding.offset:
+        found["offset"] = encoding.offset
     return found | ({"levels": list(encoding.levels)} if encoding.levels else {})
 
 

@@ -14,10 +14,24 @@ from .logic import (
     LutNetworkModel,
     TableLayerModel,
 )
+from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, StateDictModel, StateLayer
 
-MODELS = {"btf": BtfModel, "aig": AigModel, "logic-gates": LogicGatesModel, "lut-network": LutNetworkModel,
-          "dwn": DwnModel}
+MODELS = {
+    "btf": BtfModel,
+    "aig": AigModel,
+    "logic-gates": LogicGatesModel,
+    "lut-network": LutNetworkModel,
+    "dwn": DwnModel,
+    "mlp": MlpModel,
+    "state-dict": StateDictModel,
+    "onnx": OnnxModel,
+}
 
-__all__ = ["AigLatch", "AigModel", "AigOutput", "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
-           "DwnLayerModel", "DwnModel", "FileArray", "GateLayerModel", "InputPort", "LogicGatesModel", "LogicHeader",
-           "LogicInput", "LutNetworkModel", "MODELS", "TableLayerModel", "SCHEMA", "validate"]
+__all__ = [
+    "AigLatch", "AigModel", "AigOutput",
+    "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
+    "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
+    "TableLayerModel",
+    "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "StateDictModel", "StateLayer",
+    "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
+]

@@ -83,7 +83,7 @@ def _port(port: Port, func: Func) -> str:
     attributes: dict[str, Any] = {}
     if port.rate != func.schedule.default_rate:
         attributes["rate"] = port.rate
-    for field in ("scale", "zero_point", "bit_order", "levels"):
+    for field in ("scale", "zero_point", "bit_order", "levels", "offset"):
         value = getattr(port.encoding, field)
         if value != getattr(PLAIN, field):
             attributes[field] = value

@@ -20,7 +20,8 @@ from .netlist import parse_netlist
 from .tokens import name_of, number, quoted, span_of, whole_number
 
 Tree = Any  # lark's trees carry no types of their children
-_ENCODING_KINDS = {"scale": float, "zero_point": int, "bit_order": str, "levels": tuple}
+_ENCODING_KINDS = {"scale": float, "zero_point": int, "bit_order": str, "levels": tuple,
+                   "offset": float}
 _PORT_ATTRIBUTES = ("rate", *_ENCODING_KINDS)
 
 
@@ -104,8 +105,9 @@ def _port(item: Tree, schedule: Schedule, source: Source) -> Port:
 
 
 def _encoding(values: dict[str, Any], given: Mapping[str, tuple[Any, Span]]) -> Encoding:
-    if isinstance(values.get("scale"), int):
-        values["scale"] = float(values["scale"])
+    for key in ("scale", "offset"):
+        if isinstance(values.get(key), int):
+            values[key] = float(values[key])
     if isinstance(values.get("levels"), tuple):
         values["levels"] = tuple(float(v) for v in values["levels"])
     for key, value in values.items():
