@@ -70,7 +70,7 @@ class _Signals:
         self._taken = {*sources, *outputs}
         self.nodes = [self.free("false"), *sources]
         for node in range(len(self.nodes), net.nodes):
-            wish = net.names.get(node, "")
+            wish = net.names.get(node, "").partition(" (")[0]
             if outputs.get(wish) == node << 1 or (wish not in self._taken and _LEGAL.fullmatch(wish)):
                 self._taken.add(wish)
                 self.nodes.append(wish)

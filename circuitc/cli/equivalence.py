@@ -11,6 +11,7 @@ import typer
 
 from circuitc.build import is_build, read_json
 from circuitc.data import write_arrays
+from circuitc.formats.origins import origins_of_output
 from circuitc.ir import decode
 from circuitc.proof import (
     Counterexample,
@@ -47,6 +48,8 @@ class Method(StrEnum):
 def verify_command(
     a: Annotated[Path, typer.Argument(metavar="A", help="A model file, or Verilog.", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
+    top: Annotated[str, typer.Option(help="The main module of A, if A is Verilog.", metavar="MODULE")] = "",
+    top_b: Annotated[str, typer.Option(help="The main module of B, if B is Verilog.", metavar="MODULE")] = "",
     method: Annotated[Method, typer.Option(help="How to decide; auto takes what settles it soonest.")] = Method.AUTO,
     time: Annotated[float, typer.Option(metavar="SECONDS", help="How long it may take.", min=0.1)] = 60.0,
     vectors: Annotated[int, typer.Option(help="Random vectors, for method random.", min=1)] = 100_000,
@@ -72,18 +75,22 @@ def verify_command(
         refuse_unwritable_proof(proof)
     with progress() as stage:
         stage("reading")
-        left = read_design(a)
+        left = read_design(a, top)
         stage("comparing")
-        built = build_of(b)
+        built = build_of(b) if not top_b else None
         options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed,
                                    "proof": proof.name if proof is not None else ""}
         if built is not None:
             text, ports = built
             verdict = verify_emitted(left, text, ports, **options)
         else:
-            verdict = verify(left, b, **options)
+            verdict = verify(left, b, top=top_b, **options)
     what = f" ({verdict.subject})" if verdict.subject else ""
     lines = [f"{a.name} and {b.name}{what}: {verdict}"]
+    for name in verdict.counterexample.differing[:4] if verdict.counterexample is not None else ():
+        places = origins_of_output(left.entry, name)
+        if places:
+            lines.append(f"{name} of {a.name} is made at {', '.join(map(str, places[:4]))}")
     if verdict.counterexample is not None and vcd is not None:
         write_vcd(verdict.counterexample, vcd)
         lines.append(f"waveform: {vcd}")

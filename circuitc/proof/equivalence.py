@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from circuitc.diagnostics import CircuitError, error, nearest
+from circuitc.formats.base import read_bytes
+from circuitc.formats.verilog import choose_top, is_verilog
 from circuitc.ir import Module, Netlist
 from circuitc.simulation.read_verilog import read_verilog
 from circuitc.tools import find_tool
@@ -67,12 +69,15 @@ _WITHOUT_PROOF = {"different": "the two sides differ", "unknown": "they were not
 
 def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = ()) -> Module:
     """Read a file to compare with: Verilog through Yosys (see `read_verilog`), everything else by its format."""
-    if path.suffix.lower() not in (".v", ".sv"):
+    if not is_verilog(path):
+        if top:
+            raise error(f"{path} is no Verilog: there is no module {top} to choose in it")
         from circuitc.formats import load
         return load(path)
     if not path.is_file():
         raise error(f"{path}: there is no such file")
-    return read_verilog(path, top, registers=registers, system=path.suffix.lower() == ".sv",
+    top = top or choose_top(read_bytes(path).decode(errors="replace"), str(path))
+    return read_verilog(path, top, registers=registers, system=path.suffix.lower() == ".sv", origins=True,
                         seconds=seconds)
 
 
