@@ -17,6 +17,7 @@ from circuitc.ir import Module, Netlist
 from circuitc.simulation.read_verilog import read_verilog
 from circuitc.tools import find_tool
 
+from .after_reset import Reset, restart
 from .evidence import LEVELS, NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out
 from .matching import Matching, Pairs, Side, lower, match, match_registers
@@ -37,7 +38,7 @@ MAX_NUMBERS = 1 << 32          # that vectors compute: a bound by work, for the 
 
 
 def verify(first: Module, second: Module | Path, method: str = "auto", *, seconds: float = 60, vectors: int = 100_000,
-           seed: int = 0, top: str = "", proof: str = "") -> Verdict:
+           seed: int = 0, top: str = "", proof: str = "", reset: Reset | None = None) -> Verdict:
     """Compare the main funcs of two programs, ports matched by name, and answer a Verdict.
 
     `second` may be a Verilog file (read by Yosys, `top` names its module) or any other model file. Methods: `sat` (SAT
@@ -46,7 +47,7 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
     states on) and `bmc` (up to a number of steps); and `auto`: sat, then abc or exhaustion, the sequential engines,
     and vectors where nothing was decided in `seconds`.
     With `proof`, a file name, equality comes with a clausal proof, or `verdict.no_proof` says why not; looking for it
-    may take `seconds` once more. Raises CircuitError where the two cannot be compared, such as other ports.
+    may take `seconds` once more. With `reset` streams are compared from where it leaves them. Raises CircuitError where the two cannot be compared, such as other ports.
     """
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
@@ -57,7 +58,14 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
         return Verdict("equal", Evidence("proved", method="the same object"))
     matching = match(first.entry, other.entry)
     check_schedules(first.entry, other.entry)
+    started = restart(first, other, matching, reset) if reset else None
+    if started:
+        first, other = started.first, started.second
+        matching = replace(matching, notes=(*matching.notes, started.note))
     verdict = _Comparison(first, other, matching, method, deadline, vectors, seed, proof, seconds).decide()
+    if started and started.open and verdict.status == "different":
+        note = f"{started.note}: they differ from states that it may not leave behind"
+        verdict = Verdict("unknown", replace(NOT_CHECKED, method=verdict.evidence.method, note=note))
     if proof and verdict.proof is None and not verdict.no_proof:
         return replace(verdict, no_proof=_WITHOUT_PROOF[verdict.status])
     return verdict
