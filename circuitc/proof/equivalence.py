@@ -47,7 +47,8 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
     states on) and `bmc` (up to a number of steps); and `auto`: sat, then abc or exhaustion, the sequential engines,
     and vectors where nothing was decided in `seconds`.
     With `proof`, a file name, equality comes with a clausal proof, or `verdict.no_proof` says why not; looking for it
-    may take `seconds` once more. With `reset` streams are compared from where it leaves them. Raises CircuitError where the two cannot be compared, such as other ports.
+    may take `seconds` once more. With `reset` streams are compared from where it leaves them.
+    Raises CircuitError where the two cannot be compared, such as other ports.
     """
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
