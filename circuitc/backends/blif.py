@@ -101,7 +101,7 @@ def _lines(circuit: Circuit, signals: _Signals) -> Iterator[str]:
     for node in range(1 + net.inputs, net.nodes):
         fanins = fanin[offset[node]:offset[node + 1]]
         yield " ".join([".names", *[name[f >> 1] for f in fanins], name[node]])
-        yield from _rows(kinds[node], fanins, int(net.data[node]) if kinds[node] == Kind.LUT else 0)
+        yield from _rows(kinds[node], fanins, net.table(node) if kinds[node] == Kind.LUT else 0)
     for literal, label in inverted.items():
         yield from _wire(literal, label, name)
     for label, literal in zip(circuit.outputs, net.outputs.tolist(), strict=False):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from circuitc.diagnostics import Source, Span, nearest
 from circuitc.ir import ONCE, STREAM, Func, Kind, Module, module_of
-from circuitc.ir.netlist import MAX_LUT_INPUTS
+from circuitc.ir.netlist import WORD_INPUTS
 
 from .blif_flatten import flatten
 from .blif_parse import BlifFile, Gate, Latch, Model
@@ -15,7 +15,7 @@ from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
 
 # Bit i of _VARIABLES[j] is bit j of i: the truth table of input j among six.
-_VARIABLES = tuple(sum(1 << i for i in range(64) if i >> j & 1) for j in range(MAX_LUT_INPUTS))
+_VARIABLES = tuple(sum(1 << i for i in range(64) if i >> j & 1) for j in range(WORD_INPUTS))
 
 
 def build_module(file: BlifFile, name: str) -> Module:
@@ -120,7 +120,7 @@ def _names(literals: dict[str, int], first: int) -> dict[int, str]:
 
 def _cover(rows: GateRows, gate: Gate, fanins: list[int]) -> int:
     """Add a cover; nothing covered is the opposite of the value that its rows would give."""
-    if len(fanins) > MAX_LUT_INPUTS:
+    if len(fanins) > WORD_INPUTS:
         return _wide(rows, gate, fanins) ^ 1 ^ gate.value
     full = (1 << (1 << len(fanins))) - 1
     table = 0

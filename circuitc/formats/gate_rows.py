@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from circuitc.ir import Kind, Netlist
-from circuitc.ir.netlist import MAX_LUT_INPUTS
+from circuitc.ir.netlist import WORD_INPUTS
 
 
 class GateRows:
@@ -61,7 +61,7 @@ def lut(rows: GateRows, operands: Sequence[int], table: int) -> int:
     size = 1 << len(operands)
     if table in (0, (1 << size) - 1):
         return table & 1
-    if len(operands) <= MAX_LUT_INPUTS:
+    if len(operands) <= WORD_INPUTS:
         return rows.add(Kind.LUT, operands, table)
     low = lut(rows, operands[:-1], table & ((1 << size // 2) - 1))
     high = lut(rows, operands[:-1], table >> size // 2)

@@ -79,7 +79,7 @@ def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
             case Kind.MAJ:
                 result = builder.maj(*x)
             case Kind.LUT:
-                result = add_table(builder, x, int(part.data[node]) & (1 << (1 << len(x))) - 1)
+                result = add_table(builder, x, part.table(node))
             case _:
                 weighted = zip(x, part.weight[edges].tolist(), strict=True)
                 result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)
