@@ -135,6 +135,9 @@ def _rows(kind: int, fanins: Sequence[int], table: int) -> Iterator[str]:
         return
     table = {Kind.XOR: _XOR, Kind.MAJ: _MAJ}.get(Kind(kind), table) & (1 << (1 << len(fanins))) - 1
     size = 1 << len(fanins)
+    if table + 1 == 1 << size:  # without rows it would be read as 0
+        yield "-" * len(fanins) + " 1"
+        return
     value = int(2 * table.bit_count() <= size)   # the shorter of the two covers
     for i in range(size):
         if table >> i & 1 == value:

@@ -1,4 +1,4 @@
-"""Make a netlist of the covers of a `.blif` file: one gate a cover of up to six inputs, wider ones as sums of ANDs."""
+"""Make a netlist of the covers of a `.blif` file: a gate for a cover of up to 8 inputs, wider ones as sums of ANDs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from circuitc.diagnostics import Source, Span, nearest
 from circuitc.ir import ONCE, STREAM, Func, Kind, Module, module_of
-from circuitc.ir.netlist import WORD_INPUTS
+from circuitc.ir.netlist import MAX_LUT_INPUTS
 
 from .blif_flatten import flatten
 from .blif_parse import BlifFile, Gate, Latch, Model
@@ -14,8 +14,8 @@ from .gate_rows import GateRows, or_, tree
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
 
-# Bit i of _VARIABLES[j] is bit j of i: the truth table of input j among six.
-_VARIABLES = tuple(sum(1 << i for i in range(64) if i >> j & 1) for j in range(WORD_INPUTS))
+# Bit i of _VARIABLES[j] is bit j of i: the truth table of input j among eight.
+_VARIABLES = tuple(sum(1 << i for i in range(1 << MAX_LUT_INPUTS) if i >> j & 1) for j in range(MAX_LUT_INPUTS))
 
 
 def build_module(file: BlifFile, name: str) -> Module:
@@ -120,7 +120,7 @@ def _names(literals: dict[str, int], first: int) -> dict[int, str]:
 
 def _cover(rows: GateRows, gate: Gate, fanins: list[int]) -> int:
     """Add a cover; nothing covered is the opposite of the value that its rows would give."""
-    if len(fanins) > WORD_INPUTS:
+    if len(fanins) > MAX_LUT_INPUTS:
         return _wide(rows, gate, fanins) ^ 1 ^ gate.value
     full = (1 << (1 << len(fanins))) - 1
     table = 0

@@ -82,7 +82,8 @@ def _broken_tables(netlist: Netlist) -> list[str]:
         rows = np.left_shift(1, np.diff(netlist.offset)[lut].astype(np.int64))
         if np.any(netlist.data[lut] >> rows):
             wrong.append("a truth table has bits beyond its rows")
-    wide = (kinds == Kind.LUT) & (np.diff(netlist.offset) > WORD_INPUTS)
+    arity = np.diff(netlist.offset)
+    wide = (kinds == Kind.LUT) & (arity > WORD_INPUTS) & (arity <= MAX_LUT_INPUTS)
     if len(netlist.weight) not in {0, len(netlist.fanin)} or (wide.any() and not len(netlist.weight)):
         wrong.append("the side table of weights has not one number a fan-in")
     elif len(netlist.weight):
