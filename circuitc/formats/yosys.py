@@ -92,7 +92,7 @@ def _read(gathered: Gathered, script: list[str], clock: str, registers: Collecti
 def _complaint(completed: Completed, gathered: Gathered) -> CircuitError:
     """Say what Yosys says: its error line, at the line of the user's file."""
     for line in reversed(completed.said.splitlines()):
-        match = re.match(r"(?:(?P<file>\S*?):(?P<line>\d+)(?:\.\d+-[\d.]+)?: )?ERROR: (?P<text>.*)", line)
+        match = re.match(r"(?:(?P<file>\S*?):(?P<line>\d+)(?:\.\d+-[\d.]+)?: )?ERROR: ?(?P<text>.*)", line)
         if match:
             source = gathered.source_of(match["file"] or "")
             place = Span(source, int(match["line"])) if match["line"] else Span(source)

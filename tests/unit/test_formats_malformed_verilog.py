@@ -42,7 +42,8 @@ BROKEN = {
     "a loop of gates": "module top(input a, output y); wire z = ~y & a; assign y = z; endmodule",
     "two edges": "module top(input a, b, output reg y);\n always @(posedge a, negedge b) y <= 1; endmodule",
     "a latch": "module top(input a, b, output reg y); always @* if (a) y = b; endmodule",
-    "an inout": "module top(inout a); endmodule", "a macro": "`define x `x\nmodule top(input a); assign b = `x; endmodule",
+    "an inout": "module top(inout a); endmodule",
+    "a macro": "`define x `x\nmodule top(input a); assign b = `x; endmodule",
 }
 
 
