@@ -14,6 +14,8 @@ from circuitc.checks import Checked, check_emission, require
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
 from circuitc.formats import load as read_model
+from circuitc.formats.verilog import is_verilog
+from circuitc.formats.verilog import read as read_verilog_file
 from circuitc.ir import Graph, Module, Netlist, print_module, verify_module
 from circuitc.ir.ops import structure
 from circuitc.passes import check_exact, parse_pipeline, run_passes
@@ -42,9 +44,14 @@ class Wishes:
     proof: str | Path = ""
 
 
-def load(path: str | Path) -> Module:
-    """Read a model file of any known format and check it; a CircuitError says what is wrong with it."""
-    module = read_model(Path(path))
+def load(path: str | Path, *, top: str = "") -> Module:
+    """Read a model file of any known format and check it; a CircuitError says what is wrong with it.
+
+    `top` names the main module of a Verilog file.
+    """
+    if top and not is_verilog(Path(path)):
+        raise error(f"{path} is no Verilog: there is no module {top} to choose in it")
+    module = read_verilog_file(Path(path), top) if top else read_model(Path(path))
     verify_module(module)
     return module
 

@@ -70,7 +70,7 @@ class _Signals:
         self._taken = {*sources, *outputs}
         self.nodes = [self.free("false"), *sources]
         for node in range(len(self.nodes), net.nodes):
-            wish = net.names.get(node, "")
+            wish = net.names.get(node, "").partition(" (")[0]
             if outputs.get(wish) == node << 1 or (wish not in self._taken and _LEGAL.fullmatch(wish)):
                 self._taken.add(wish)
                 self.nodes.append(wish)
@@ -101,7 +101,7 @@ def _lines(circuit: Circuit, signals: _Signals) -> Iterator[str]:
     for node in range(1 + net.inputs, net.nodes):
         fanins = fanin[offset[node]:offset[node + 1]]
         yield " ".join([".names", *[name[f >> 1] for f in fanins], name[node]])
-        yield from _rows(kinds[node], fanins, int(net.data[node]) if kinds[node] == Kind.LUT else 0)
+        yield from _rows(kinds[node], fanins, net.table(node) if kinds[node] == Kind.LUT else 0)
     for literal, label in inverted.items():
         yield from _wire(literal, label, name)
     for label, literal in zip(circuit.outputs, net.outputs.tolist(), strict=False):
@@ -135,6 +135,9 @@ def _rows(kind: int, fanins: Sequence[int], table: int) -> Iterator[str]:
         return
     table = {Kind.XOR: _XOR, Kind.MAJ: _MAJ}.get(Kind(kind), table) & (1 << (1 << len(fanins))) - 1
     size = 1 << len(fanins)
+    if table + 1 == 1 << size:  # without rows it would be read as 0
+        yield "-" * len(fanins) + " 1"
+        return
     value = int(2 * table.bit_count() <= size)   # the shorter of the two covers
     for i in range(size):
         if table >> i & 1 == value:

@@ -125,9 +125,10 @@ def convert_command(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its ending names the format.",
                                            show_default=False)],
     passes: Annotated[str | None, typer.Option(help="A pipeline to run between.")] = None,
+    top: Annotated[str, typer.Option(help="The main module, if IN is Verilog.", metavar="MODULE")] = "",
 ) -> None:
     """Convert a model from one format to another, where the body fits (see `circuitc formats`)."""
     from circuitc.passes import run_passes
 
-    module = load(source)
+    module = load(source, top=top)
     write(run_passes(module, passes) if passes else module, target)

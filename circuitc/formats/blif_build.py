@@ -1,4 +1,4 @@
-"""Make a netlist of the covers of a `.blif` file: one gate a cover of up to six inputs, wider ones as sums of ANDs."""
+"""Make a netlist of the covers of a `.blif` file: a gate for a cover of up to 8 inputs, wider ones as sums of ANDs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .gate_rows import GateRows, or_, tree
 from .order import chain, topological_order
 from .vector_ports import bit_registers, vector_ports
 
-# Bit i of _VARIABLES[j] is bit j of i: the truth table of input j among six.
-_VARIABLES = tuple(sum(1 << i for i in range(64) if i >> j & 1) for j in range(MAX_LUT_INPUTS))
+# Bit i of _VARIABLES[j] is bit j of i: the truth table of input j among eight.
+_VARIABLES = tuple(sum(1 << i for i in range(1 << MAX_LUT_INPUTS) if i >> j & 1) for j in range(MAX_LUT_INPUTS))
 
 
 def build_module(file: BlifFile, name: str) -> Module:

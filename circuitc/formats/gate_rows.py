@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from circuitc.ir import Kind, Netlist
-from circuitc.ir.netlist import MAX_LUT_INPUTS
+from circuitc.ir.netlist import MAX_LUT_INPUTS, split_table
 
 
 class GateRows:
@@ -18,7 +18,7 @@ class GateRows:
         self._kinds: list[int] = []
         self._fanins: list[int] = []
         self._arities: list[int] = []
-        self._tables: dict[int, int] = {}
+        self._tables: dict[int, list[int]] = {}
 
     def add(self, kind: Kind, fanins: Sequence[int], table: int = 0) -> int:
         """Add a gate and give its literal."""
@@ -27,7 +27,7 @@ class GateRows:
         self._fanins += fanins
         self._arities.append(len(fanins))
         if kind == Kind.LUT:
-            self._tables[node] = table - (1 << 64) if table >> 63 else table
+            self._tables[node] = split_table(table, len(fanins))
         return node << 1
 
     def finish(self, outputs: Sequence[int], names: dict[int, str]) -> Netlist:
@@ -40,9 +40,12 @@ class GateRows:
         offset[self.first + 1:] = np.cumsum(self._arities)
         fanin = np.array(self._fanins, np.int32)
         data = np.zeros(nodes if self._tables else 0, np.int64)
-        for node, table in self._tables.items():
-            data[node] = table
-        return Netlist(self.first - 1, kind, offset, fanin, np.array(outputs, np.int32), data, names=names)
+        is_wide = any(len(words) > 1 for words in self._tables.values())
+        weight = np.zeros(len(fanin) if is_wide else 0, np.int64)
+        for node, (low, *high) in self._tables.items():
+            data[node] = low
+            weight[offset[node]:offset[node] + len(high)] = high
+        return Netlist(self.first - 1, kind, offset, fanin, np.array(outputs, np.int32), data, weight, names)
 
 
 def tree(rows: GateRows, kind: Kind, operands: Sequence[int]) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
 from circuitc.ir import ONCE, STREAM, Func, Kind, Module, Netlist, module_of
-from circuitc.ir.netlist import ARITY, MAX_LUT_INPUTS
+from circuitc.ir.netlist import ARITY, MAX_LUT_INPUTS, split_table
 from circuitc.ir.netlist_analysis import broken_invariants
 
 from .graph_ports import read_ports
@@ -20,7 +20,7 @@ from .vector_ports import bit_registers, fill_names, vector_ports
 
 _GATES = {kind.name.lower(): kind for kind in (Kind.AND, Kind.XOR, Kind.MAJ, Kind.LUT, Kind.THRESHOLD)}
 _TYPES = ("false", "input", "register", *_GATES, "output", "next")
-_WORD = re.compile(r"[0-9a-fA-F]{1,16}")
+_WORD = re.compile(r"[0-9a-fA-F]{1,64}")
 
 
 def from_graph(graph: Any, source: str, name: str = "circuit") -> Module:
@@ -130,13 +130,19 @@ class _Reading:
         offset[first + 1:] = np.cumsum([len(self.fanins[node]) for node in gates])
         tables = [self.data(node) for node in gates]
         has_data = bool(np.any((kind == Kind.LUT) | (kind == Kind.THRESHOLD)))
-        weights = [weight for *_, weight in edges] if np.any(kind == Kind.THRESHOLD) and edges else []
+        words = [split_table(table, len(self.fanins[node])) if self.rows[node]["type"] == "lut" else [table]
+                 for node, table in zip(gates, tables, strict=True)]
+        has_weights = bool(np.any(kind == Kind.THRESHOLD)) or any(len(more) > 1 for more in words)
+        weights = [weight for *_, weight in edges] if has_weights and edges else []
+        for node, (_, *more) in zip(range(first, nodes), words, strict=True):
+            weights[offset[node]:offset[node] + len(more)] = more
         results = [*self.groups["output"], *self.groups["next"]]
         netlist = Netlist(
             len(sources), kind, offset,
             np.array([number[driver] << 1 | inverted for driver, inverted, _ in edges], np.int32),
             np.array([number[self.fanins[node][0][0]] << 1 | self.fanins[node][0][1] for node in results], np.int32),
-            np.array([*[0] * first, *tables] if has_data else [], np.int64), np.array(weights, np.int64),
+            np.array([*[0] * first, *(low for low, *_ in words)] if has_data else [], np.int64),
+            np.array(weights, np.int64),
             {number[node]: label for node in gates if (label := self.label(node)) is not None})
         wrong = broken_invariants(netlist)
         if wrong:
@@ -161,8 +167,7 @@ class _Reading:
             text, size = row.get("truth_table"), 1 << len(self.fanins[node])
             if not isinstance(text, str) or not _WORD.fullmatch(text) or int(text, 16) >> size:
                 raise self.fault(node, f"has the truth table {_shown(text)}, not at most {size} bits in hexadecimal")
-            table = int(text, 16)
-            return table - (1 << 64) if table >> 63 else table
+            return int(text, 16)
         if row["type"] == "threshold":
             threshold = row.get("threshold")
             if type(threshold) is not int or abs(threshold) >> 62:

@@ -55,7 +55,7 @@ def _gate(net: Netlist, node: int) -> dict[str, Any]:
     if node in net.names:
         row["name"] = net.names[node]
     if kind == Kind.LUT:
-        row["truth_table"] = f"{int(net.data[node]) & (1 << 64) - 1:x}"
+        row["truth_table"] = f"{net.table(node):x}"
     if kind == Kind.THRESHOLD:
         row["threshold"] = int(net.data[node])
     return row

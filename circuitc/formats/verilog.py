@@ -26,10 +26,15 @@ def sniff(head: bytes) -> bool:
     return _START.match(_COMMENT.sub(b" ", head)) is not None
 
 
-def read(path: Path) -> Module:
-    """Read a design; the top is the module marked `(* top *)`, else the only one that no other one uses."""
-    text = read_bytes(path).decode(errors="replace")
-    return read_verilog(path, choose_top(text, str(path)), system=path.suffix.lower() in _SYSTEM)
+def is_verilog(path: Path) -> bool:
+    """Tell by its ending whether a file is a Verilog source."""
+    return path.suffix.lower() in VERILOG.endings
+
+
+def read(path: Path, top: str = "") -> Module:
+    """Read a design, its gates named by their origin; without `top` it is the module that `choose_top` finds."""
+    top = top or choose_top(read_bytes(path).decode(errors="replace"), str(path))
+    return read_verilog(path, top, system=path.suffix.lower() in _SYSTEM, origins=True)
 
 
 def choose_top(text: str, name: str) -> str:

@@ -19,6 +19,7 @@ from .files import companion_path
 
 MAIN = "source"                # what Yosys finds the source as; the others keep their names
 MAX_FILES = 1000
+_TAKEN = (MAIN, "script.ys", "design.aig", "map.txt", "ports.json", "origins.json", "outline.json")
 MAX_COMPANION_BYTES = 1 << 26
 
 _SKIPPED = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
@@ -77,7 +78,7 @@ def gather(source: Path | str) -> Gathered:
             key = path.relative_to(source.parent.resolve()).as_posix()
             if key in files:
                 continue
-            if len(files) >= MAX_FILES or key in (MAIN, "script.ys", "design.aig", "map.txt", "ports.json"):
+            if len(files) >= MAX_FILES or key in _TAKEN:
                 raise error(f"the file {name!r} cannot be taken in", Span(text, line), "give it another name, "
                             f"and have at most {MAX_FILES} of them")
             files[key] = read_bytes(path, MAX_COMPANION_BYTES)

@@ -6,8 +6,8 @@ import json
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from circuitc.tools import DEFAULT_MEMORY, Completed, ToolFailed, run_yosys
 
 from .aiger_read import parse_aiger
 from .verilog_files import Gathered, gather
+from .yosys_origins import gate_names
 
 UNDEFINED = "$undefined"  # the input that stands for bits the Verilog leaves undefined: x, z, undriven wires
 CLOCK_NAMES = frozenset({"clk", "clock", "clk_i", "i_clk", "aclk"})
@@ -28,15 +29,17 @@ Names = dict[str, dict[int, list[tuple[str, int]]]]
 
 
 def read_verilog(source: Path | str, top: str = "", *, clock: str = "", registers: Collection[str] = (),
-                 system: bool = False, seconds: float = 120, memory_bytes: int = DEFAULT_MEMORY) -> Module:
+                 system: bool = False, origins: bool = False, seconds: float = 120,
+                 memory_bytes: int = DEFAULT_MEMORY) -> Module:
     """Read a design into one func with a netlist body, its ports named and ordered as in the Verilog.
 
     `source` is a file, or the text itself. Without `top` Yosys chooses the module that no other one uses. Ports of up
     to 64 bits become unsigned integers, wider ones vectors of bits. Flip-flops become registers (schedule `stream`),
     the clock port disappears. Bits that the Verilog leaves undefined are an extra input `$undefined`, so that a proof
     holds for every value they may take. A flip-flop whose output has several names takes the one in `registers`.
-    `system` reads SystemVerilog. Files that the source names (`include, $readmemh) are taken from its folder and below,
-    and refused elsewhere. Raises CircuitError with Yosys's message and line.
+    `system` reads SystemVerilog, `origins` names gates by the lines they come from (see `origins.py`). Files that the
+    source names (`include, $readmemh) are taken from its folder and below, and refused elsewhere. Raises CircuitError
+    with Yosys's message and line.
     """
     gathered = gather(source)
     text = gathered.text
@@ -45,7 +48,7 @@ def read_verilog(source: Path | str, top: str = "", *, clock: str = "", register
     arrays = re.search(r"\breg\b[^;=]*\][^;=\[\]]*;|\breg\b[^;=\[\]]*(\[[^\]]*\])?\s*[\w$]+\s*\[", text)
     script = [f"read_verilog{' -sv' if system else ''} source",
               f"hierarchy -check {f'-top {top}' if top else '-auto-top'}",
-              *(_WITH_ARRAYS if arrays else _TO_LOGIC), *_TO_GATES]
+              *(_WITH_ARRAYS if arrays else _TO_LOGIC), *(_WITH_ORIGINS if origins else _TO_GATES)]
     return _read(gathered, script, clock, registers, seconds, memory_bytes)
 
 
@@ -70,6 +73,8 @@ _WITH_ARRAYS = ("proc -norom", "flatten", "setundef -undriven -anyseq", "memory"
 _TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq",
              "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
+_BEFORE_AIGMAP = _TO_GATES.index("aigmap")
+_WITH_ORIGINS = (*_TO_GATES[:_BEFORE_AIGMAP], "write_json origins.json", *_TO_GATES[_BEFORE_AIGMAP:])
 
 
 def _read(gathered: Gathered, script: list[str], clock: str, registers: Collection[str], seconds: float,
@@ -80,14 +85,14 @@ def _read(gathered: Gathered, script: list[str], clock: str, registers: Collecti
         completed = run_yosys(script, folder=at, seconds=seconds, memory_bytes=memory_bytes)
         if not completed.ok or not (at / "design.aig").exists():
             raise _complaint(completed, gathered)
-        design = _Design.read(at)
+        design = _Design.read(at, {name: Path(gathered.source_of(name).name).name for name in gathered.files})
     return _module(design, clock, registers)
 
 
 def _complaint(completed: Completed, gathered: Gathered) -> CircuitError:
     """Say what Yosys says: its error line, at the line of the user's file."""
     for line in reversed(completed.said.splitlines()):
-        match = re.match(r"(?:(?P<file>\S*?):(?P<line>\d+)(?:\.\d+-[\d.]+)?: )?ERROR: (?P<text>.*)", line)
+        match = re.match(r"(?:(?P<file>\S*?):(?P<line>\d+)(?:\.\d+-[\d.]+)?: )?ERROR: ?(?P<text>.*)", line)
         if match:
             source = gathered.source_of(match["file"] or "")
             place = Span(source, int(match["line"])) if match["line"] else Span(source)
@@ -124,12 +129,16 @@ class _Design:
         return "step" if self.resets else "call"
 
     @classmethod
-    def read(cls, folder: Path) -> _Design:
+    def read(cls, folder: Path, files: Mapping[str, str]) -> _Design:
+        """Read what Yosys left in a folder; `files` gives the user's name of each file that it read."""
         func = parse_aiger((folder / "design.aig").read_bytes(), "design.aig").entry
         assert isinstance(func.body, Netlist)
         resets = tuple(int(r.initial.array) if r.initial else None for r in func.registers)
         top, ports = _ports((folder / "ports.json").read_text())
-        return cls(top, ports, func.body, resets, _names((folder / "map.txt").read_text()))
+        vmap, body = (folder / "map.txt").read_text(), func.body
+        if (folder / "origins.json").is_file():
+            body = replace(body, names=gate_names((folder / "origins.json").read_text(), vmap, body, files))
+        return cls(top, ports, body, resets, _names(vmap))
 
 
 def _ports(text: str) -> tuple[str, list[_VerilogPort]]:
@@ -239,4 +248,5 @@ def _reordered(netlist: Netlist, inputs: list[int], outputs: list[int]) -> Netli
     def moved(literals: NDArray[np.integer]) -> NDArray[np.int64]:
         return node[literals >> 1] << 1 | literals & 1
 
-    return aig(len(inputs), moved(netlist.fanin), moved(np.array(outputs, np.int64)))
+    names = {int(node[k]): name for k, name in netlist.names.items()}
+    return aig(len(inputs), moved(netlist.fanin), moved(np.array(outputs, np.int64)), names)

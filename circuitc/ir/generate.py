@@ -13,7 +13,7 @@ from .func import ONCE, PLAIN, Encoding, Func, Module, Port, Rate, Register, Sch
 from .generate_nodes import Growth
 from .graph import Value
 
-from .netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
+from .netlist import ARITY, MAX_LUT_INPUTS, WORD_INPUTS, Kind, Netlist, table_words
 from .types import BIT, Type
 from .values import random_raw
 
@@ -135,11 +135,15 @@ def random_netlist(rng: np.random.Generator, inputs: int, gates: int, outputs: i
     last = len(kind) - 1 - (len(kind) * rng.random(outputs) ** 2).astype(np.int64)
     side = np.isin(kind, (Kind.LUT, Kind.THRESHOLD)).any()
     weight = np.where(kind[owner] == Kind.THRESHOLD, rng.integers(-9, 10, len(owner)), 0)
+    wide = (kind == Kind.LUT) & (arity > WORD_INPUTS)
+    for word in range(1, table_words(MAX_LUT_INPUTS)):
+        mine = offset[:-1][wide & (np.left_shift(1, arity) > 64 * word)] + word - 1
+        weight[mine] = rng.integers(-1 << 63, 1 << 63, len(mine))
     names = {int(n): f"g{n}" for n in rng.integers(1 + inputs, len(kind), min(3, gates))} if gates else {}
     return Netlist(inputs, kind, offset, fanin.astype(np.int32),
                    (last << 1 | rng.integers(0, 2, outputs)).astype(np.int32),
                    _data(rng, kind, arity) if side else np.zeros(0, np.int64),
-                   weight.astype(np.int64) if (kind == Kind.THRESHOLD).any() else np.zeros(0, np.int64),
+                   weight.astype(np.int64) if (kind == Kind.THRESHOLD).any() or wide.any() else np.zeros(0, np.int64),
                    dict(sorted(names.items())))
 
 

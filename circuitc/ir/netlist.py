@@ -23,12 +23,14 @@ class Kind(IntEnum):
     AND = 2        # two fan-ins
     XOR = 3        # two fan-ins
     MAJ = 4        # three fan-ins
-    LUT = 5        # one to six fan-ins; truth table bit i is the output where fan-in j has bit j of i
+    LUT = 5        # one to eight fan-ins; truth table bit i is the output where fan-in j has bit j of i
     THRESHOLD = 6  # any fan-ins; 1 where the weighted sum of the fan-in bits is greater than the threshold
 
 
 ARITY = MappingProxyType({Kind.FALSE: 0, Kind.INPUT: 0, Kind.AND: 2, Kind.XOR: 2, Kind.MAJ: 3})
-MAX_LUT_INPUTS = 6
+MAX_LUT_INPUTS = 8
+WORD_INPUTS = 6  # a truth table of so many inputs is one word
+_WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +45,10 @@ class Netlist:
         fanin                   2 5        6 4      node 3 = n1 & ~n2, node 4 = n3 ^ n2
         offset    0    0   0    0 2        4        fan-ins of node n: fanin[offset[n]:offset[n+1]]
 
-    `weight` runs parallel to `fanin` (0 for all but threshold gates) and is empty where there are none; `data` has one
-    number a node: the truth table of a LUT (as uint64 bits), the threshold of a threshold gate, else 0; empty where
-    there is no such gate. Arrays are read-only. `names` gives some nodes the name they had in the source, with the
+    `data` has one number a node: the truth table of a LUT (as uint64 bits), the threshold of a threshold gate, else 0;
+    empty where there is no such gate. `weight` runs parallel to `fanin`: the weights of threshold gates, and the rows
+    64 and up of tables of 7 and 8 inputs, a word each at the gate's first one or three fan-ins; else 0, and empty where
+    there is neither. `table` puts a table together. Arrays are read-only. `names` gives some nodes the name they had in the source, with the
     place in the model they came from in parentheses behind it where it is known: `carry (net.json:layers[0])`.
     """
 
@@ -80,6 +83,14 @@ class Netlist:
         """Give the fan-in literals of a node."""
         return self.fanin[self.offset[node]:self.offset[node + 1]]
 
+    def table(self, node: int) -> int:
+        """Give the truth table of a LUT: bit i is the output where fan-in j has bit j of i."""
+        first, last = int(self.offset[node]), int(self.offset[node + 1])
+        table = int(self.data[node]) & _WORD
+        for k in range(1, table_words(last - first)):
+            table |= (int(self.weight[first + k - 1]) & _WORD) << 64 * k
+        return table
+
     def count(self) -> dict[str, int]:
         """Count the gates of each kind, kinds that do not occur left out."""
         numbers = np.bincount(self.kind, minlength=len(Kind))
@@ -105,6 +116,17 @@ class Netlist:
             np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]  # arrays are compared by content, never used as keys
+
+
+def table_words(inputs: int) -> int:
+    """Give how many words of 64 rows the truth table of so many inputs has."""
+    return max(1, 1 << inputs >> WORD_INPUTS)
+
+
+def split_table(table: int, inputs: int) -> list[int]:
+    """Cut a truth table into words as `data` and `weight` hold them, lowest rows first."""
+    words = [table >> 64 * k & _WORD for k in range(table_words(inputs))]
+    return [word - (1 << 64) if word >> 63 else word for word in words]
 
 
 def aig(inputs: int, ands: NDArray[np.integer], outputs: NDArray[np.integer] | Sequence[int],
@@ -201,7 +223,8 @@ class NetlistBuilder:
         assert 0 <= table < 1 << size
         if table in (0, (1 << size) - 1):
             return table & 1
-        return self._gate(Kind.LUT, fanins, data=table - (1 << 64) if table >> 63 else table)
+        low, *high = split_table(table, len(fanins))
+        return self._gate(Kind.LUT, fanins, (*high, *[0] * (len(fanins) - len(high))) if high else (), low)
 
     def threshold(self, fanins: Iterable[int], weights: Iterable[int], threshold: int) -> int:
         """Give a literal of `sum(weight * bit) > threshold`."""

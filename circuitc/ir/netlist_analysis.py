@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .netlist import ARITY, MAX_LUT_INPUTS, Int32, Kind, Netlist
+from .netlist import ARITY, MAX_LUT_INPUTS, WORD_INPUTS, Int32, Kind, Netlist, table_words
 
 Words = NDArray[np.uint64]
 ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -78,16 +78,19 @@ def _broken_tables(netlist: Netlist) -> list[str]:
     if len(netlist.data) not in ({netlist.nodes} if tables else {0, netlist.nodes}):
         wrong.append("the side table of truth tables and thresholds has not one number a node")
     elif tables:
-        lut = np.flatnonzero((kinds == Kind.LUT) & (np.diff(netlist.offset) < MAX_LUT_INPUTS))
+        lut = np.flatnonzero((kinds == Kind.LUT) & (np.diff(netlist.offset) < WORD_INPUTS))
         rows = np.left_shift(1, np.diff(netlist.offset)[lut].astype(np.int64))
         if np.any(netlist.data[lut] >> rows):
             wrong.append("a truth table has bits beyond its rows")
-    if len(netlist.weight) not in {0, len(netlist.fanin)}:
+    arity = np.diff(netlist.offset)
+    wide = (kinds == Kind.LUT) & (arity > WORD_INPUTS) & (arity <= MAX_LUT_INPUTS)
+    if len(netlist.weight) not in {0, len(netlist.fanin)} or (wide.any() and not len(netlist.weight)):
         wrong.append("the side table of weights has not one number a fan-in")
     elif len(netlist.weight):
         owner = np.repeat(np.arange(netlist.nodes), np.diff(netlist.offset))
-        total = np.bincount(owner, np.abs(netlist.weight.astype(np.float64)))
-        if total.max() >= 2.0**62:
+        total = np.bincount(owner, np.abs(netlist.weight.astype(np.float64)), netlist.nodes)
+        total[kinds == Kind.LUT] = 0
+        if total.max(initial=0) >= 2.0**62:
             wrong.append(f"node {int(np.argmax(total))}: the weights of a threshold gate add up to more than 62 bits")
     if any(not 0 < node < netlist.nodes for node in netlist.names):
         wrong.append("a name belongs to a node that is not there")
@@ -155,15 +158,19 @@ def _maj(netlist: Netlist, nodes: NDArray[np.int64], value: Words) -> Words:
 
 
 def _lut(netlist: Netlist, nodes: NDArray[np.int64], value: Words) -> Words:
+    """Choose between the halves of the tables by the highest operand, down to single rows."""
     x = _operands(netlist, nodes, value)
-    table = netlist.data[nodes].astype(np.uint64)
-    result = np.zeros((len(nodes), value.shape[1]), np.uint64)
-    for row in range(1 << x.shape[1]):
-        minterm = np.where((table >> np.uint64(row)) & np.uint64(1), ONES, np.uint64(0))[:, None]
-        for j in range(x.shape[1]):
-            minterm = minterm & (x[:, j] if row >> j & 1 else ~x[:, j])
-        result |= minterm
-    return result
+    more = netlist.offset[nodes][:, None] + np.arange(table_words(x.shape[1]) - 1)
+    words = np.concatenate([netlist.data[nodes][:, None], netlist.weight[more] if more.size else more], axis=1)
+    words = words.astype(np.uint64)
+
+    def half(row: int, operands: int) -> Words:
+        if not operands:
+            return np.where(words[:, row >> 6] >> np.uint64(row & 63) & np.uint64(1), ONES, np.uint64(0))[:, None]
+        top = x[:, operands - 1]
+        return half(row, operands - 1) & ~top | half(row + (1 << operands - 1), operands - 1) & top
+
+    return half(0, x.shape[1])
 
 
 def _threshold(netlist: Netlist, nodes: NDArray[np.int64], value: Words) -> Words:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from circuitc.diagnostics import error
 
-from .netlist import Kind, Netlist, aig
+from .netlist import WORD_INPUTS, Kind, Netlist, aig
 from .netlist_templates import Shape, template
 
 Int64 = NDArray[np.int64]
@@ -54,10 +54,13 @@ def _gates_by_shape(netlist: Netlist) -> dict[Shape, Int64]:
             groups[Shape(kind, arity)] = nodes
     luts = np.flatnonzero(netlist.kind == Kind.LUT)
     if len(luts):
-        facts = np.stack([np.diff(netlist.offset)[luts].astype(np.int64), netlist.data[luts]], axis=1)
-        distinct, which = np.unique(facts, axis=0, return_inverse=True)
-        for k, (arity, table) in enumerate(distinct.tolist()):
-            groups[Shape(Kind.LUT, arity, table)] = luts[which.ravel() == k]
+        arity = np.diff(netlist.offset)[luts].astype(np.int64)
+        more = [np.where(arity > WORD_INPUTS + (k > 0), netlist.weight[netlist.offset[luts] + np.minimum(k, arity - 1)], 0)
+                for k in range(3) if arity.max() > WORD_INPUTS + (k > 0)]
+        facts = np.stack([arity, netlist.data[luts], *more], axis=1)
+        _, first, which = np.unique(facts, axis=0, return_index=True, return_inverse=True)
+        for k, node in enumerate(luts[first].tolist()):
+            groups[Shape(Kind.LUT, len(netlist.fanins(node)), netlist.table(node))] = luts[which.ravel() == k]
     thresholds: dict[Shape, list[int]] = {}
     for node in np.flatnonzero(netlist.kind == Kind.THRESHOLD).tolist():  # few and wide: one at a time
         edges = slice(netlist.offset[node], netlist.offset[node + 1])

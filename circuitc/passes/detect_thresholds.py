@@ -38,7 +38,7 @@ def detect_thresholds(netlist: Netlist) -> Netlist:
     kind, data = netlist.kind.copy(), netlist.data.copy()
     weight = netlist.weight.copy() if len(netlist.weight) else np.zeros(len(netlist.fanin), np.int64)
     for node in luts.tolist():
-        gate = threshold_of(int(netlist.data[node]) & (1 << 64) - 1, int(arity[node]))
+        gate = threshold_of(netlist.table(node), int(arity[node]))
         if gate is not None:
             kind[node] = Kind.THRESHOLD
             weight[netlist.offset[node]:netlist.offset[node + 1]] = gate.weights

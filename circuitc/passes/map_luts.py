@@ -7,7 +7,7 @@ from typing import Literal
 
 from circuitc.diagnostics import error
 from circuitc.ir import Kind, Netlist
-from circuitc.ir.netlist import MAX_LUT_INPUTS
+from circuitc.ir.netlist import MAX_LUT_INPUTS, WORD_INPUTS
 
 from .abc import check_same, read_script, run_to_luts, size_of
 from .abc.exchange import prepare
@@ -32,13 +32,13 @@ def scripts(k: int, effort: Effort) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MapLuts(NetlistPass):
-    """Cover the netlist with look-up tables of at most `k` inputs (3..6).
+    """Cover the netlist with look-up tables of at most `k` inputs (3..8).
 
     `effort` is `fast` (few levels, one round), `good` (also for area) or `best` (several recipes with many rounds, for
     the fewest tables). A netlist that is mapped to as few tables already stays.
     """
 
-    k: int = MAX_LUT_INPUTS
+    k: int = WORD_INPUTS
     effort: Effort = "good"
     seconds: int = 600
 

@@ -74,7 +74,7 @@ def _strash_any(netlist: Netlist) -> Netlist:
             case Kind.MAJ:
                 result = builder.maj(*operands)
             case Kind.LUT:
-                result = add_lut(builder, operands, int(netlist.data[node]))
+                result = add_lut(builder, operands, netlist.table(node))
             case _:
                 result = add_threshold(builder, operands, netlist.weight[edges].tolist(), int(netlist.data[node]))
         literal.append(result)

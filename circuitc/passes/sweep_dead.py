@@ -35,10 +35,11 @@ def sweep_dead(netlist: Netlist) -> Netlist:
     np.cumsum(arity[live], out=offset[1:])
     kind = netlist.kind[live]
     none = np.zeros(0, np.int64)
+    weight = netlist.weight[edges] if len(netlist.weight) else none
     return Netlist(
         netlist.inputs, kind, offset, _renumbered(number, netlist.fanin[edges]),
         _renumbered(number, netlist.outputs), netlist.data[live] if np.any(kind >= Kind.LUT) else none,
-        netlist.weight[edges] if np.any(kind == Kind.THRESHOLD) else none,
+        weight if np.any(kind == Kind.THRESHOLD) or np.any(weight) else none,
         {int(number[node]): name for node, name in netlist.names.items() if live[node]})
 
 

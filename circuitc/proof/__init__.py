@@ -2,6 +2,7 @@
 
 from circuitc.simulation.read_verilog import read_verilog
 
+from .after_reset import Reset, likely_reset, parse_reset
 from .certificate import Certificate, Claim, certify
 from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger, verify_emitted_blif
 from .equivalence import read_design, verify
@@ -12,8 +13,8 @@ from .vcd import write_vcd
 from .verdict import Counterexample, Verdict
 
 __all__ = [
-    "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Verdict", "certify",
-    "parse_level", "proof_json", "proof_line", "prove_exact", "read_design", "read_verilog", "refuse_unwritable",
-    "refuse_unwritable_proof", "simulate_emitted", "verify", "verify_emitted", "verify_emitted_aiger",
-    "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
+    "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Reset", "Verdict",
+    "certify", "likely_reset", "parse_level", "parse_reset", "proof_json", "proof_line", "prove_exact",
+    "read_design", "read_verilog", "refuse_unwritable", "refuse_unwritable_proof", "simulate_emitted", "verify",
+    "verify_emitted", "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
 ]

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from circuitc.diagnostics import CircuitError, error, nearest
+from circuitc.formats.base import read_bytes
+from circuitc.formats.verilog import choose_top, is_verilog
 from circuitc.ir import Module, Netlist
 from circuitc.simulation.read_verilog import read_verilog
 from circuitc.tools import find_tool
 
+from .after_reset import Reset, restart
 from .evidence import LEVELS, NOT_CHECKED, Evidence
 from .layout import Layout, Trial, lay_out
 from .matching import Matching, Pairs, Side, lower, match, match_registers
@@ -35,7 +38,7 @@ MAX_NUMBERS = 1 << 32          # that vectors compute: a bound by work, for the 
 
 
 def verify(first: Module, second: Module | Path, method: str = "auto", *, seconds: float = 60, vectors: int = 100_000,
-           seed: int = 0, top: str = "", proof: str = "") -> Verdict:
+           seed: int = 0, top: str = "", proof: str = "", reset: Reset | None = None) -> Verdict:
     """Compare the main funcs of two programs, ports matched by name, and answer a Verdict.
 
     `second` may be a Verilog file (read by Yosys, `top` names its module) or any other model file. Methods: `sat` (SAT
@@ -44,7 +47,8 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
     states on) and `bmc` (up to a number of steps); and `auto`: sat, then abc or exhaustion, the sequential engines,
     and vectors where nothing was decided in `seconds`.
     With `proof`, a file name, equality comes with a clausal proof, or `verdict.no_proof` says why not; looking for it
-    may take `seconds` once more. Raises CircuitError where the two cannot be compared, such as other ports.
+    may take `seconds` once more. With `reset` streams are compared from where it leaves them.
+    Raises CircuitError where the two cannot be compared, such as other ports.
     """
     if method not in METHODS:
         raise error(f"there is no method {method}", help=nearest(method, METHODS))
@@ -55,7 +59,14 @@ def verify(first: Module, second: Module | Path, method: str = "auto", *, second
         return Verdict("equal", Evidence("proved", method="the same object"))
     matching = match(first.entry, other.entry)
     check_schedules(first.entry, other.entry)
+    started = restart(first, other, matching, reset) if reset else None
+    if started:
+        first, other = started.first, started.second
+        matching = replace(matching, notes=(*matching.notes, started.note))
     verdict = _Comparison(first, other, matching, method, deadline, vectors, seed, proof, seconds).decide()
+    if started and started.open and verdict.status == "different":
+        note = f"{started.note}: they differ from states that it may not leave behind"
+        verdict = Verdict("unknown", replace(NOT_CHECKED, method=verdict.evidence.method, note=note))
     if proof and verdict.proof is None and not verdict.no_proof:
         return replace(verdict, no_proof=_WITHOUT_PROOF[verdict.status])
     return verdict
@@ -67,12 +78,15 @@ _WITHOUT_PROOF = {"different": "the two sides differ", "unknown": "they were not
 
 def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = ()) -> Module:
     """Read a file to compare with: Verilog through Yosys (see `read_verilog`), everything else by its format."""
-    if path.suffix.lower() not in (".v", ".sv"):
+    if not is_verilog(path):
+        if top:
+            raise error(f"{path} is no Verilog: there is no module {top} to choose in it")
         from circuitc.formats import load
         return load(path)
     if not path.is_file():
         raise error(f"{path}: there is no such file")
-    return read_verilog(path, top, registers=registers, system=path.suffix.lower() == ".sv",
+    top = top or choose_top(read_bytes(path).decode(errors="replace"), str(path))
+    return read_verilog(path, top, registers=registers, system=path.suffix.lower() == ".sv", origins=True,
                         seconds=seconds)
 
 

@@ -113,7 +113,7 @@ class Network:
             edges = range(offset[node], offset[node + 1])
             operands = [literal[fanin[e] >> 1] ^ (fanin[e] & 1) for e in edges]
             if kind[node] == Kind.LUT:
-                literal.append(_lut(self, operands, data[node]))
+                literal.append(_lut(self, operands, netlist.table(node)))
             elif kind[node] == Kind.THRESHOLD:
                 literal.append(_threshold(self, operands, [weight[e] for e in edges], data[node]))
             else:

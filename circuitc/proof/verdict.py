@@ -17,6 +17,7 @@ from .proof_file import Proof, proof_json
 
 Status = Literal["equal", "different", "unknown"]
 Values = Mapping[str, NDArray[Any]]
+MAX_TOLD = 24  # values of a counterexample in one line; files and --json have all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Counterexample:
 
     def __str__(self) -> str:
         types = {p.name: p for p in (*self.input_ports, *self.output_ports)}
-        given = ", ".join(f"{n}={_shown(types[n], v)}" for part in (self.inputs, self.state, self.free)
-                          for n, v in part.items())
+        told = [f"{n}={_shown(types[n], v)}" for part in (self.inputs, self.state, self.free) for n, v in part.items()]
+        given = ", ".join(told[:MAX_TOLD]) + (f", ... {len(told)} in all" if len(told) > MAX_TOLD else "")
         seen = "; ".join(f"{n} is {_shown(types[n], self.first[n])} in the first, "
                          f"{_shown(types[n], self.second[n])} in the second" for n in self.differing[:4])
         more = f"; and {len(self.differing) - 4} more outputs" if len(self.differing) > 4 else ""

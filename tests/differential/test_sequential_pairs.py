@@ -11,7 +11,9 @@ import pytest
 
 from circuitc.backends.aiger import encode_binary
 from circuitc.backends.gate_level import circuit_of
+from circuitc.cli.entry import run as circuitc
 from circuitc.formats import load
+from circuitc.formats.mgvga import parse_mgvga, write_mgvga
 from circuitc.ir import Module, run
 from circuitc.proof import Verdict, read_verilog, verify
 from circuitc.tools import find_tool, require_tool, run_tool
@@ -19,7 +21,6 @@ from circuitc.tools import find_tool, require_tool, run_tool
 FOLDER = Path(__file__).resolve().parents[1] / "files" / "sequential"
 FILES = sorted(FOLDER.glob("*.v"))
 SCRIPTS = {"swept": "zero; scorr; dc2", "retimed": "zero; retime -M 3; strash; zero; dc2"}
-
 pytestmark = pytest.mark.skipif(find_tool("pyosys") is None or find_tool("yosys-abc") is None,
                                 reason="needs Yosys and ABC")
 
@@ -81,3 +82,15 @@ def by_abc(module: Module, script: str, folder: Path) -> Module:
                     folder=folder, seconds=20)
     assert (folder / "out.aig").exists(), done.said
     return load(folder / "out.aig")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_training_pair_belongs_together_and_its_mutant_does_not(
+        path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`convert design.v design.pt`, then `verify` of the two; the graph of the mutant is refuted."""
+    pair = str(tmp_path / "design.pt")
+    assert circuitc(["convert", str(path), pair, "--top", "original"]) == 0
+    assert circuitc(["verify", str(path), pair, "--top", "original", "--time", "20"]) == 0
+    assert "equal (proved" in capsys.readouterr().out
+    mutant = parse_mgvga(write_mgvga(read(path, "original", mutated=True))[""], "mutant.pt")
+    assert verify(read(path, "original"), mutant, seconds=20).status == "different"

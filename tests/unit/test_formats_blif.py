@@ -12,7 +12,7 @@ from circuitc.diagnostics import CircuitError
 from circuitc.driver import compile
 from circuitc.formats import detect, load, write
 from circuitc.formats.blif import parse_blif, write_blif
-from circuitc.ir import BIT, Func, Module, Netlist, NetlistBuilder, Port, module_of, run
+from circuitc.ir import BIT, Func, Kind, Module, Netlist, NetlistBuilder, Port, module_of, run
 from circuitc.proof import verify
 from circuitc.simulation import read_blif_independently
 from circuitc.tools import find_tool, run_tool
@@ -55,7 +55,7 @@ def test_wider_covers_mean_what_their_rows_say(inputs: int, value: int):
                for i in range(1 << inputs)]
     assert table(module) == [int(c == bool(value)) for c in covered]
     assert isinstance(module.entry.body, Netlist)
-    assert (module.entry.body.count() == {"lut": 1}) == (inputs <= 6)
+    assert (module.entry.body.count() == {"lut": 1}) == (inputs <= 8)
 
 
 def test_constants_comments_continuations_and_missing_ends():
@@ -192,3 +192,12 @@ def test_abc_counts_the_same_initial_values(tmp_path: Path):
     write(read(".inputs d\n.outputs q\n.latch d a 0\n.latch a b 1\n.latch b q 2\n"), tmp_path / "s.blif")
     said = abc("read s.blif; print_latch", tmp_path)
     assert "Total latches =     3. Init0 = 1. Init1 = 1. InitDC = 1." in said
+
+
+def test_a_table_of_ones_is_not_read_back_as_zero():
+    ones = Netlist(2, np.array([0, 1, 1, Kind.LUT], np.uint8), np.array([0, 0, 0, 0, 2], np.int32),
+                   np.array([2, 5], np.int32), np.array([6], np.int32), np.array([0, 0, 0, 15]))
+    ports = tuple(Port(name, BIT) for name in "xyz")
+    func = Func("f", ports[:2], ports[2:], ones)
+    again = parse_blif(write_blif(module_of(func))[""], "f", "f")
+    assert run(again, {"x": np.array([0, 1]), "y": np.array([1, 0])})["z"].tolist() == [1, 1]

@@ -36,7 +36,9 @@ def slowly(netlist: Netlist, bits: list[int]) -> list[int]:
             case Kind.MAJ:
                 value.append(int(sum(x) >= 2))
             case Kind.LUT:
-                value.append(int(netlist.data[node]) >> sum(b << k for k, b in enumerate(x)) & 1)
+                row = sum(b << k for k, b in enumerate(x))
+                word = netlist.data[node] if row < 64 else netlist.weight[edges][row // 64 - 1]
+                value.append(int(word) >> row % 64 & 1)
             case _:
                 total = sum(w * b for w, b in zip(netlist.weight[edges].tolist(), x, strict=True))
                 value.append(int(total > netlist.data[node]))

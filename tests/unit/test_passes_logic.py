@@ -12,7 +12,19 @@ import circuitc.tools as tools
 from circuitc.diagnostics import CircuitError, InternalError
 from circuitc.driver import compile
 from circuitc.formats import load
-from circuitc.ir import BIT, Func, Kind, Module, Netlist, NetlistBuilder, Port, evaluate_words, module_of, parse_module
+from circuitc.ir import (
+    BIT,
+    Func,
+    Kind,
+    Module,
+    Netlist,
+    NetlistBuilder,
+    Port,
+    evaluate_words,
+    module_of,
+    parse_module,
+    print_module,
+)
 from circuitc.ir.generate import random_netlist
 from circuitc.passes import NAMED, check_exact, parse_pipeline, run_passes
 from circuitc.passes.abc import ALIASES, check_same, read_script
@@ -168,8 +180,8 @@ def test_a_script_error_points_at_the_pipeline() -> None:
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("map-luts{k=8}", "k is 3 to 6, got 8 .*look-up tables of the IR have at most 6 inputs"),
-    ("map-luts{k=2}", "k is 3 to 6, got 2"),
+    ("map-luts{k=9}", "k is 3 to 8, got 9 .*look-up tables of the IR have at most 8 inputs"),
+    ("map-luts{k=2}", "k is 3 to 8, got 2"),
     ("resubstitute{cut=17}", "cut is 4 to 16"),
     ("resubstitute{add=4}", "add is 0 to 3"),
     ("sat-sweep{conflicts=0}", "conflicts is 1"),
@@ -258,8 +270,8 @@ def test_aiger_and_blif_of_abc() -> None:
     assert read.gates == 2
     a, b, c = all_patterns(3)
     assert np.array_equal(evaluate_words(read, all_patterns(3)), [(a | b) & c, ~((a | b) & c), a & ~a, a])
-    with pytest.raises(CircuitError, match="look-up table of 7 inputs"):
-        read_luts(".inputs a b c d e f g\n.outputs y\n.names a b c d e f g y\n1111111 1\n", 7)
+    with pytest.raises(CircuitError, match="look-up table of 9 inputs"):
+        read_luts(".inputs a b c d e f g h i\n.outputs y\n.names a b c d e f g h i y\n111111111 1\n", 9)
 
 
 def test_full_adders_are_found() -> None:
@@ -331,3 +343,27 @@ def test_compile_with_prove_proves_each_pass() -> None:
     assert {p["evidence"]["level"] for p in passes} == {"proved"}
     quick = compile(before, "aiger", passes="logic-fast,xor-maj").certificate.as_json()["passes"]
     assert {p["evidence"]["level"] for p in quick if p["changed"]} == {"simulated"}
+
+
+@pytest.mark.parametrize("k", [7, 8])
+def test_wide_tables_go_all_the_way(k: int, tmp_path: Path):
+    """Text, AND expansion, proof, Verilog, BLIF and native code of tables of two and of four words."""
+    rng = np.random.default_rng(k)
+    builder = NetlistBuilder(k + 1)
+    x = [builder.input(j) for j in range(k + 1)]
+    table = int.from_bytes(rng.bytes(1 << k - 3), "little")
+    wide = builder.lut(x[:k], table)
+    body = builder.finish([wide, builder.xor(wide, x[k])])
+    assert body.table(1 + body.inputs) == table
+    vector = BIT.with_shape((k + 1,))
+    module = module_of(Func("wide", (Port("x", vector),), (Port("y", BIT.with_shape((2,))),), body))
+    assert parse_module(print_module(module)).entry.body == body
+    mapped = run_passes(module, f"to-aig,map-luts{{k={k},effort=best}}")
+    after = mapped.entry.body
+    assert isinstance(after, Netlist)
+    assert after.gates == 2
+    assert np.diff(after.offset).max() >= k
+    assert verify(module, mapped, "sat").status == "equal"
+    for target in ("verilog", "blif"):
+        compile(module, target, tmp_path / target, prove=True, require="exhausted")
+    compile(module, "llvm", tmp_path / "llvm", require="simulated 1000")

@@ -112,7 +112,7 @@ def _large(netlist: Netlist, node: int) -> tuple[Step, ...]:
     if netlist.kind[node] == Kind.LUT:
         mask = sum(bit << j for j, bit in enumerate(inverted))
         size = 1 << len(literals)
-        data = int(netlist.data[node]) & ((1 << size) - 1)
+        data = netlist.table(node)
         return lut_steps(sum(((data >> (row ^ mask)) & 1) << row for row in range(size)), len(literals))
     weights = netlist.weight[netlist.offset[node]:netlist.offset[node + 1]].tolist()
     limit = int(netlist.data[node]) - sum(w for w, bit in zip(weights, inverted, strict=True) if bit)

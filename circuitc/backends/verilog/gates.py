@@ -103,10 +103,9 @@ class _Lines:
     def _luts(self, nodes: Nodes) -> list[str]:
         spelling = self.spelling
         lines: list[str] = []
-        for node, table in zip(nodes.tolist(), self.netlist.data[nodes].tolist(), strict=True):
+        for node in nodes.tolist():
             fanins = self.netlist.fanins(node).tolist()
-            size = 1 << (1 << len(fanins))
-            template, absent = lut_template(table & (size - 1), len(fanins))
+            template, absent = lut_template(self.netlist.table(node), len(fanins))
             if absent:
                 self.ignored += [int(self.netlist.offset[node]) + j for j in absent]
             text = template.format(*[spelling[f] for f in fanins], *[spelling[f ^ 1] for f in fanins])

@@ -8,6 +8,7 @@ import numpy as np
 
 from circuitc.ir import Netlist
 
+from ..origins import plain_name
 from .graph import AND, PI, PO, GateGraph
 
 
@@ -54,7 +55,7 @@ def _names(netlist: Netlist, constant: bool, inputs: Sequence[str], outputs: Seq
     taken = {*sources, *sinks}
     gates: list[str] = []
     for node in range(netlist.inputs + 1, netlist.nodes):  # 0.5 us a gate
-        name = netlist.names.get(node, "")
+        name = plain_name(netlist.names.get(node, ""))
         if not name or name in taken or not name.isprintable():
             name = _free(f"new_n{node}", taken)
         taken.add(name)

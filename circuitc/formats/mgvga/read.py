@@ -16,6 +16,7 @@ from circuitc.ir import ONCE, STREAM, Func, Module, Netlist, aig, module_of
 from ..base import read_bytes
 from ..files import identifier
 from ..order import chain, topological_order
+from ..origins import parse_places, spell_name
 from ..vector_ports import bit_registers, vector_ports
 from .archive import read_data
 from .graph import AND, PI, PO, GateGraph, graph_of_fields
@@ -51,7 +52,7 @@ def parse_mgvga(data: bytes, source: str, name: str = "circuit") -> Module:
     fields, layout = read_data(data, source)
     graph, direction = graph_of_fields(fields, source)
     ends = _ends(graph, fields.get(OWN_KEY), source)
-    netlist = _netlist(graph, ends, source)
+    netlist = _netlist(graph, ends, _places(fields.get(OWN_KEY), graph, source), source)
     span, rate = Span(Source(source)), "step" if ends.latches else "call"
     inputs = vector_ports([ends.names[n] for n in ends.inputs], rate, "input", span, ends.registers)
     outputs = vector_ports([ends.names[n] for n in ends.outputs], rate, "output", span)
@@ -139,11 +140,25 @@ def _pairs(names: Mapping[int, str], inputs: Sequence[int], outputs: Sequence[in
     return [(n, following[key]) for key, n in current.items() if key in following]
 
 
-def _netlist(graph: GateGraph, ends: _Ends, source: str) -> Netlist:
+def _places(own: Any, graph: GateGraph, source: str) -> list[str]:
+    """Read where each node comes from, as our own writer says it; empty where it does not."""
+    match own:
+        case {"places": list() as listed, "place_of": list() as numbers}:
+            places, of_node = cast("list[Any]", listed), cast("list[Any]", numbers)
+        case _:
+            return [""] * graph.nodes
+    if not all(isinstance(p, str) and parse_places(p) for p in places):
+        raise error(f"{source}: the attribute {OWN_KEY} has a place that is not file:line")
+    if len(of_node) != graph.nodes or not all(type(k) is int and -1 <= k < len(places) for k in of_node):
+        raise error(f"{source}: the attribute {OWN_KEY} does not say of each node which place it is from")
+    return [places[k] if k >= 0 else "" for k in of_node]
+
+
+def _netlist(graph: GateGraph, ends: _Ends, places: Sequence[str], source: str) -> Netlist:
     """Number inputs, latches and gates as a netlist does, each gate after its fan-ins."""
     gates = np.flatnonzero(graph.node_type == AND)
-    order = np.argsort(graph.edges[1], kind="stable")
-    drivers, inverted = graph.edges[0][order], graph.inverted[order]
+    by_sink = np.argsort(graph.edges[1], kind="stable")
+    drivers, inverted = graph.edges[0][by_sink], graph.inverted[by_sink]
     first = np.concatenate([[0], np.cumsum(np.bincount(graph.edges[1], minlength=graph.nodes))])
     fanins = np.stack([drivers[first[gates]], drivers[first[gates] + 1]], axis=1)
     place = _in_order(graph, gates, fanins, source)
@@ -156,7 +171,8 @@ def _netlist(graph: GateGraph, ends: _Ends, source: str) -> Netlist:
     edge = literal[drivers] ^ inverted
     ands = np.stack([edge[first[gates]], edge[first[gates] + 1]], axis=1)[place]
     sinks = np.array([*ends.outputs, *(n for _, n in ends.latches)], np.int64)
-    names = {1 + len(sources) + k: graph.names[n] for k, n in enumerate(gates[place].tolist())}
+    order: list[int] = gates[place].tolist()
+    names = {1 + len(sources) + k: spell_name(graph.names[n], places[n]) for k, n in enumerate(order)}
     return aig(len(sources), ands, edge[first[sinks]], names)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from circuitc.backends.gate_level import Circuit, circuit_of, gate_level_faults
 from circuitc.diagnostics import CircuitError, Diagnostic
-from circuitc.ir import Module
+from circuitc.ir import Module, Netlist
 
+from ..origins import origins
 from .build_graph import graph_of_netlist, longest_path, numbered, reads_constant
 from .graph import AND, PI, PO, GateGraph, Int64
 from .read import OWN_KEY
@@ -27,7 +28,7 @@ def write_mgvga(module: Module) -> Mapping[str, bytes]:
     """Print a module's entry as a graph in the layout of MGVGA's sample: lists, and edges from driver to sink.
 
     Port names become the names of nodes. Latches are cut into `lo000` and `li000`; their own names and initial values,
-    and which node is the constant, stand in one more attribute, the dict `circuitc`.
+    and which node is the constant, stand in one more attribute, the dict `circuitc`, with origins where they are known.
     """
     faults = gate_level_faults(module, "mgvga")
     if faults:
@@ -39,7 +40,17 @@ def write_mgvga(module: Module) -> Mapping[str, bytes]:
                              [*circuit.outputs, *numbered("li", latches, 3)])
     own = {"registers": list(circuit.latches), "initial": [_FREE if r is None else r for r in circuit.resets],
            "constant": circuit.netlist.inputs if reads_constant(circuit.netlist) else -1}
-    return {"": encode_graph(graph, {OWN_KEY: own})}
+    return {"": encode_graph(graph, {OWN_KEY: own | _origins(circuit.netlist, graph)})}
+
+
+def _origins(netlist: Netlist, graph: GateGraph) -> dict[str, Any]:
+    """Say where gates come from, if it is known of any: `places`, and for each node the number of its place or -1."""
+    number: dict[str, int] = {}
+    of_node = [-1] * graph.nodes
+    shift = int(np.argmax(graph.node_type == AND)) - netlist.inputs - 1
+    for node, places in origins(netlist).items():
+        of_node[node + shift] = number.setdefault("|".join(map(str, places)), len(number))
+    return {"places": list(number), "place_of": of_node} if number else {}
 
 
 def encode_graph(graph: GateGraph, more: Mapping[str, Any]) -> bytes:

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from circuitc.diagnostics import Source, error
 
-from ..netlist import ARITY, MAX_LUT_INPUTS, Kind, Netlist
+from ..netlist import ARITY, MAX_LUT_INPUTS, WORD_INPUTS, Kind, Netlist, table_words
 from .names import quote
-from .netlist_scan import WORDS, Scan, scan_gates
+from .netlist_scan import WORDS, Scan, scan_gates, table_words_of
 from .tokens import line_span, read_quoted
 
 _NAME = re.compile(r'[ \t]*name[ \t]+([0-9]{1,10})[ \t]+("(?:\\.|[^"\\])*")[ \t\r]*')
 _COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*')  # what is in quotes stays
 _FORMS = {
     Kind.AND: "`and A B`", Kind.XOR: "`xor A B`", Kind.MAJ: "`maj A B C`",
-    Kind.LUT: "`lut TABLE A ...`, 1 to 6 literals",
+    Kind.LUT: "`lut TABLE A ...`, 1 to 6 literals (2 numbers of 64 rows for 7, 4 for 8)",
     Kind.THRESHOLD: "`threshold T W1 A ...`, a weight and a literal for each fan-in",
 }
 _TABLE = (1 << 64) - 1  # truth tables print without a sign
@@ -60,7 +60,8 @@ def _mixed_lines(netlist: Netlist) -> Iterator[str]:
         edges = slice(offset[node], offset[node + 1])
         numbers = fanin[edges]
         if kind == Kind.LUT:
-            numbers = [data[node] & _TABLE, *numbers]
+            table = netlist.table(node) if len(numbers) > WORD_INPUTS else data[node] & _TABLE
+            numbers = [*(table >> 64 * k & _TABLE for k in range(table_words(len(numbers)))), *numbers]
         elif kind == Kind.THRESHOLD:
             weights = weight[edges] if weight else [0] * len(numbers)
             numbers = [data[node], *(n for pair in zip(weights, numbers, strict=True) for n in pair)]
@@ -76,22 +77,24 @@ def parse_netlist(body: str, inputs: int, source: Source, line: int) -> Netlist:
         raise error(f"a netlist of {inputs} inputs is too large, at most {MAX_NODES} nodes are held",
                     line_span(source, line))
     kind, count = scan.kind, scan.count
-    arity = np.where(kind == Kind.THRESHOLD, (count - 2) // 2, count - np.where(kind == Kind.LUT, 2, 1))
-    _check_arity(scan, arity, source)
-    edge, owner = _positions(scan.start, arity, kind)
+    words = np.where(kind == Kind.LUT, table_words_of(count), 0)
+    arity = np.where(kind == Kind.THRESHOLD, (count - 2) // 2, count - 1 - words)
+    _check_arity(scan, arity, words, source)
+    edge, owner = _positions(scan.start, arity, kind, words)
     fanin = scan.numbers[edge]
     late = (fanin < 0) | (fanin >> 1 > inputs + owner)
     if np.any(late):
         k = int(np.argmax(late))
         raise error(f"literal {fanin[k]} is not of a node before this one", line_span(source, int(scan.line[owner[k]])),
                     f"this is node {1 + inputs + owner[k]}, literals are 2 * node, plus 1 where inverted")
-    return _assemble(inputs, kind, arity, fanin, scan.numbers, scan.start, edge, np.array(outputs, np.int64), names)
+    return _assemble(inputs, kind, arity, fanin, scan.numbers, scan.start, edge, words, np.array(outputs, np.int64),
+                     names)
 
 
-def _check_arity(scan: Scan, arity: NDArray[np.int64], source: Source) -> None:
+def _check_arity(scan: Scan, arity: NDArray[np.int64], words: NDArray[np.int64], source: Source) -> None:
     """Refuse gates with too few or too many numbers."""
     kind = scan.kind
-    wrong = (kind == Kind.LUT) & ((arity < 1) | (arity > MAX_LUT_INPUTS))
+    wrong = (kind == Kind.LUT) & ((arity < 1) | (arity > MAX_LUT_INPUTS) | ((arity > WORD_INPUTS) & (words == 1)))
     wrong |= (kind == Kind.THRESHOLD) & ((arity < 0) | (scan.count % 2 == 1))
     for k, wanted in ARITY.items():
         wrong |= (kind == k) & (arity != wanted)
@@ -103,7 +106,7 @@ def _check_arity(scan: Scan, arity: NDArray[np.int64], source: Source) -> None:
 
 def _assemble(inputs: int, kind: NDArray[np.int64], arity: NDArray[np.int64], fanin: NDArray[np.int64],
               numbers: NDArray[np.int64], start: NDArray[np.int64], edge: NDArray[np.int64],
-              outputs: NDArray[np.int64], names: dict[int, str]) -> Netlist:
+              words: NDArray[np.int64], outputs: NDArray[np.int64], names: dict[int, str]) -> Netlist:
     nodes = 1 + inputs + len(kind)
     kinds = np.concatenate([np.zeros(1, np.uint8), np.full(inputs, Kind.INPUT, np.uint8), kind.astype(np.uint8)])
     offset = np.zeros(nodes + 1, np.int32)
@@ -112,7 +115,10 @@ def _assemble(inputs: int, kind: NDArray[np.int64], arity: NDArray[np.int64], fa
     data = np.zeros(nodes if np.any(has_table) else 0, np.int64)
     if len(data):
         data[1 + inputs:][has_table] = numbers[start[has_table] + 1]
-    weight = np.zeros(len(fanin) if np.any(kind == Kind.THRESHOLD) else 0, np.int64)
+    weight = np.zeros(len(fanin) if np.any(kind == Kind.THRESHOLD) or np.any(words > 1) else 0, np.int64)
+    for word in range(1, int(words.max(initial=1))):
+        wide = words > word
+        weight[offset[1 + inputs:-1][wide] + word - 1] = numbers[start[wide] + 1 + word]
     if len(weight):
         of_threshold = np.repeat(kind == Kind.THRESHOLD, arity)
         weight[of_threshold] = numbers[edge[of_threshold] - 1]
@@ -120,11 +126,11 @@ def _assemble(inputs: int, kind: NDArray[np.int64], arity: NDArray[np.int64], fa
 
 
 def _positions(start: NDArray[np.int64], arity: NDArray[np.int64], kind: NDArray[np.int64],
-               ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+               words: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give, for each fan-in, where its literal stands among the numbers, and whose gate's it is."""
     owner = np.repeat(np.arange(len(start)), arity)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(arity) - arity, arity)
-    first = np.where(kind == Kind.LUT, 2, np.where(kind == Kind.THRESHOLD, 3, 1))
+    first = np.where(kind == Kind.THRESHOLD, 3, 1 + words)
     step = np.where(kind == Kind.THRESHOLD, 2, 1)
     return start[owner] + first[owner] + within * step[owner], owner
 

@@ -86,7 +86,9 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
     if len(numbers) != len(begin):
         return None
     is_table = np.zeros(len(numbers), bool)
-    is_table[(start[numbers[start] == Kind.LUT] + 1) % len(numbers)] = True
+    count = np.diff(np.concatenate([start, [len(numbers)]]))
+    for word in range(4):
+        is_table[start[(numbers[start] == Kind.LUT) & (table_words_of(count) > word) & (count > word + 1)] + word + 1] = True
     if np.any(is_table & (numbers < 0)):
         raise error("a truth table is not negative", line_span(source, int(lines[np.argmax(is_table & (numbers < 0))])))
     ends = np.flatnonzero(space & ~np.concatenate([[True], space[:-1]]))
@@ -97,6 +99,11 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
             raise error("a number does not fit 64 bits", line_span(source, int(lines[k])))
         numbers[k] = value - (1 << 64) if value >> 63 == 1 else value
     return numbers
+
+
+def table_words_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give how many words the table of a `lut` of so many numbers (its own included) has: 1, 2 of 7 or 4 of 8 inputs."""
+    return np.where(count == 10, 2, np.where(count == 13, 4, 1))
 
 
 def _bad_line(text: str, source: Source, line: int) -> CircuitError:

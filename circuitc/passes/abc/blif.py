@@ -41,7 +41,7 @@ def read_luts(text: str, inputs: int) -> Netlist:
         signals, cover = tables[name]
         if len(signals) - 1 > MAX_LUT_INPUTS:
             raise error(f"abc made a look-up table of {len(signals) - 1} inputs, the IR takes {MAX_LUT_INPUTS}",
-                        help="map with -K 6")
+                        help="map with -K 8")
         literal[name] = add_lut(builder, [literal[s] for s in signals[:-1]], truth_table(len(signals) - 1, cover))
     return builder.finish(literal[name] for name in outputs)
 

@@ -17,7 +17,7 @@ def add_lut(builder: NetlistBuilder, fanins: Sequence[int], table: int) -> int:
     """
     nodes = sorted({f >> 1 for f in fanins if f > 1})
     places = tuple((nodes.index(f >> 1) if f > 1 else -1, bool(f & 1)) for f in fanins)
-    small, kept = _reduced(table & (1 << 64) - 1, len(nodes), places)
+    small, kept = _reduced(table & (1 << (1 << len(fanins))) - 1, len(nodes), places)
     inverted = small & 1
     if inverted:
         small ^= (1 << (1 << len(kept))) - 1

@@ -84,9 +84,8 @@ def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
             case Kind.MAJ:
                 result = builder.maj(*x)
             case Kind.LUT:
-                data = int(part.data[node])
-                result = add_lut(builder, x, data) if scope.luts else (
-                    add_table(builder, x, data & (1 << (1 << len(x))) - 1))
+                table = part.table(node)
+                result = add_lut(builder, x, table) if scope.luts else add_table(builder, x, table)
             case _:
                 weighted = zip(x, part.weight[edges].tolist(), strict=True)
                 result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)
