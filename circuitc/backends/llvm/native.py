@@ -23,7 +23,7 @@ from .ports import registers_of
 from .unit import Unit, reachable
 
 Raw = NDArray[Any]
-_ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed": "plpp"}
+_ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
 
 
@@ -87,7 +87,7 @@ class NativeFunction:
         self._sites = tuple(sites)
         self._code = code
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
-                           if name != "packed" or isinstance(self.func.body, Netlist)}
+                           if name != "packed_rows" or isinstance(self.func.body, Netlist)}
         self._scratch_bytes = scratch
         self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
 
@@ -129,7 +129,7 @@ class NativeFunction:
         out = np.empty((len(body.outputs), words.shape[1]), np.uint64)
         if out.size:
             with self._scratch() as scratch:
-                self._call("packed", scratch, words.shape[1], words, out)
+                self._call("packed_rows", scratch, words.shape[1], words.shape[1], words, out)
         return out
 
     def stepper(self, batch: int = 1, state: Mapping[str, Any] | None = None) -> NativeStepper:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import llvmlite.ir as ir
 
 from circuitc.ir import Func, Netlist
 
 from .kernel import Kernel, index
 from .memory import I64, POINTER
-from .netlist_cover import cover
+from .netlist_mapped import mapped
 from .netlist_program import program_of
 from .netlist_steps import Block, Rows
 from .netlist_straight import straight
@@ -16,12 +18,14 @@ from .netlist_table import table
 from .ports import RUN, STEP
 from .unit import Unit
 
-STRAIGHT_STEPS = 30_000  # straight-line code takes 15-20 us a step to make
-EVALUATE = (POINTER, I64, POINTER, I64, POINTER)  # inputs, stride of rows, outputs, stride, slots
+STRAIGHT_GATES = 100_000    # straight-line code takes 30 us a gate to make
+TILES = 4                   # blocks of patterns that share one fetch of the instructions
+TILES_BYTES = 512 << 10     # of all tiles together, so that they stay in the second cache
+PACKED = (POINTER, I64, I64, POINTER, POINTER)  # working memory, words, words from row to row, inputs, outputs
 
 
 def write_netlist_func(unit: Unit, func: Func, netlist: Netlist) -> None:
-    """Write a func with a netlist body: `run`, and for the entry `step` and `<prefix>_packed`."""
+    """Write a func with a netlist body: `run`, and for the entry `step`, `<prefix>_packed`, `<prefix>_packed_rows`."""
     writer = _NetlistFunc(unit, func, netlist, *_evaluator(unit, func, netlist))
     unit.runs[func.name] = writer.run()
     if func.name == unit.program.entry.name:
@@ -29,25 +33,24 @@ def write_netlist_func(unit: Unit, func: Func, netlist: Netlist) -> None:
         writer.packed()
 
 
-def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, int]:
-    """Write the function that evaluates one block, and give the bytes of slots that it needs."""
-    program = program_of(netlist)
-    shape = unit.shape if unit.shape != "auto" else "straight" if program.steps <= STRAIGHT_STEPS else "table"
-    if program.steps <= STRAIGHT_STEPS:
-        program = cover(program)
+def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, int, int]:
+    """Write the function that evaluates (memory, number of tiles); give the rows of a tile, and the most tiles."""
+    shape = unit.shape if unit.shape != "auto" else "straight" if netlist.gates <= STRAIGHT_GATES else "table"
     prefix = unit.name(f"{func.name}.net")
-    unit.figures[f"{func.name}: code"] = f"{shape}, {program.steps} steps of at most three operands"
-    kernel = unit.kernel(f"{func.name}.evaluate", list(EVALUATE))
+    kernel = unit.kernel(f"{func.name}.evaluate", [POINTER, I64])
     if shape == "straight":
+        program, origin = mapped(netlist)
         code = straight(program, unit.target, prefix, unit.chunk)
-        for function in unit.functions(kernel, code.text, code.names, EVALUATE, level=0):
+        for function in unit.functions(kernel, code.text, code.names, [POINTER, I64], level=1):
             kernel.builder.call(function, kernel.arguments)
-        return kernel.finish(), code.bytes
-    data = table(program, unit.target, prefix)
+        unit.figures[f"{func.name}: code"] = f"straight, {program.steps} steps, cover: {origin}"
+        return kernel.finish(), code.rows, max(1, min(TILES, TILES_BYTES // (code.rows * 8 * unit.target.lanes)))
+    data = table(program_of(netlist), unit.target, prefix)
     pointers = [unit.data(a) if a.size else POINTER(None) for a in (data.runs, data.operands, data.results)]
-    (function,) = unit.functions(kernel, data.text, [data.name], (*EVALUATE, *[POINTER] * 3), level=2)
-    kernel.builder.call(function, [*kernel.arguments, *pointers])
-    return kernel.finish(), data.bytes
+    (function,) = unit.functions(kernel, data.text, [data.name], [POINTER] * 4, level=2)
+    kernel.builder.call(function, [kernel.arguments[0], *pointers])
+    unit.figures[f"{func.name}: code"] = f"table, {len(data.operands)} steps, {data.rows} rows"
+    return kernel.finish(), data.rows, 1
 
 
 class _NetlistFunc(Rows):
@@ -90,28 +93,68 @@ class _NetlistFunc(Rows):
         return kernel.finish()
 
     def packed(self) -> None:
-        """Write `<prefix>_packed(scratch, words, in, out)`: rows of n words; a part of a block goes through copies."""
+        """Write `<prefix>_packed(scratch, words, in, out)` and its form for a range of columns."""
+        rows = self._packed_rows()
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed", [POINTER, I64, POINTER, POINTER],
                         internal=False)
         scratch, words, source, target = kernel.arguments
-        b, lanes = kernel.builder, self.lanes
-        stride = b.mul(words, index(8))
-        whole = b.sdiv(words, index(lanes))
+        kernel.builder.call(rows, [scratch, words, words, source, target])
+        kernel.finish()
+
+    def _packed_rows(self) -> ir.Function:
+        """Write `<prefix>_packed_rows`: rows are copied to the tiles and back, a vector at a time where it is whole."""
+        kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed_rows", list(PACKED), internal=False)
+        scratch, words, pitch, source, target = kernel.arguments
+        b, lanes, tiles = kernel.builder, self.lanes, self.tiles
+        copy = _Copy(kernel, self, scratch, b.mul(pitch, index(8)))
+        whole = b.sdiv(words, index(lanes * tiles))
         with kernel.loop(whole) as block:
-            at = b.mul(block, index(8 * lanes))
-            b.call(self.block_function, [kernel.at(source, at), stride, kernel.at(target, at), stride, scratch])
-        done = b.mul(whole, index(lanes))
+            at = b.mul(block, index(8 * lanes * tiles))
+            copy.rows(kernel.at(source, at), self.in_rows, self.netlist.inputs, inward=True)
+            self.evaluate(kernel, scratch, tiles)
+            copy.rows(kernel.at(target, at), self.out_rows, len(self.netlist.outputs), inward=False)
+        done = b.mul(whole, index(lanes * tiles))
         rest = b.sub(words, done)
         with b.if_then(b.icmp_signed(">", rest, index(0))):
-            if self.netlist.inputs:
-                with kernel.loop(self.netlist.inputs) as row, kernel.loop(rest) as w:
-                    word = kernel.load(kernel.at(source, b.add(b.add(b.mul(row, words), done), w), I64), I64)
-                    at = b.add(b.mul(row, index(lanes)), w)
-                    b.store(word, kernel.at(kernel.at(scratch, self.in_rows), at, I64))
-            self.evaluate(kernel, scratch)
-            if len(self.netlist.outputs):
-                with kernel.loop(len(self.netlist.outputs)) as row, kernel.loop(rest) as w:
-                    at = b.add(b.mul(row, index(lanes)), w)
-                    word = kernel.load(kernel.at(kernel.at(scratch, self.out_rows), at, I64), I64)
-                    b.store(word, kernel.at(target, b.add(b.add(b.mul(row, words), done), w), I64))
-        kernel.finish()
+            at = b.mul(done, index(8))
+            copy.words(kernel.at(source, at), self.in_rows, self.netlist.inputs, rest, inward=True)
+            self.evaluate(kernel, scratch, b.sdiv(b.add(rest, index(lanes - 1)), index(lanes)))
+            copy.words(kernel.at(target, at), self.out_rows, len(self.netlist.outputs), rest, inward=False)
+        return kernel.finish()
+
+
+class _Copy:
+    """Copies between rows of words that lie a stride apart and the rows of the tiles."""
+
+    def __init__(self, kernel: Kernel, owner: Rows, scratch: Any, stride: Any) -> None:
+        self.kernel, self.owner, self.scratch, self.stride = kernel, owner, scratch, stride
+        self.vector = ir.VectorType(I64, owner.lanes)
+
+    def rows(self, outside: Any, rows: int, count: int, *, inward: bool) -> None:
+        """Copy whole blocks: one vector a row and tile."""
+        if not count:
+            return
+        kernel, b, owner = self.kernel, self.kernel.builder, self.owner
+        size = 8 * owner.lanes
+        with kernel.loop(count) as row:
+            there = kernel.at(outside, b.mul(row, self.stride))
+            here = kernel.at(kernel.at(self.scratch, rows), b.mul(row, index(size)))
+            for tile in range(owner.tiles):
+                source, target = kernel.at(there, tile * size), kernel.at(here, tile * owner.tile)
+                if not inward:
+                    source, target = target, source
+                value = b.load(source, typ=self.vector, align=8)
+                b.store(value, target, align=8)
+
+    def words(self, outside: Any, rows: int, count: int, words: Any, *, inward: bool) -> None:
+        """Copy a part of a block, word by word."""
+        if not count:
+            return
+        kernel, b, owner = self.kernel, self.kernel.builder, self.owner
+        with kernel.loop(count) as row, kernel.loop(words) as w:
+            there = kernel.at(kernel.at(outside, b.mul(row, self.stride)), w, I64)
+            tile, lane = b.sdiv(w, index(owner.lanes)), b.srem(w, index(owner.lanes))
+            here = kernel.at(kernel.at(self.scratch, rows), b.mul(tile, index(owner.tile)))
+            here = kernel.at(here, b.add(b.mul(row, index(owner.lanes)), lane), I64)
+            source, target = (there, here) if inward else (here, there)
+            b.store(kernel.load(source, I64), target)

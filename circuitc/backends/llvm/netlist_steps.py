@@ -17,18 +17,23 @@ from .unit import Unit
 
 
 class Rows:
-    """One func's working memory (slots; rows of inputs, outputs and held outputs; small things) and what fills it."""
+    """One func's working memory (tiles; rows of held outputs; small things) and what fills it.
 
-    def __init__(self, unit: Unit, func: Func, netlist: Netlist, evaluator: ir.Function, slots: int) -> None:
+    A tile is one block of patterns: rows of false, inputs, outputs, and values that wait. Only `packed` uses more than
+    the first.
+    """
+
+    def __init__(self, unit: Unit, func: Func, netlist: Netlist, evaluator: ir.Function, rows: int, tiles: int) -> None:
         self.unit, self.func, self.netlist = unit, func, netlist
         self.lanes = unit.target.lanes
         self.layout = registers_of(func)
         self.block_function = evaluator
         self.start = unit.data(np.frombuffer(initial_bytes(func), np.uint8)) if func.registers else None
         row = 8 * self.lanes
-        self.in_rows = aligned_up(slots)
-        self.out_rows = self.in_rows + aligned_up(netlist.inputs * row)
-        self.held_rows = self.out_rows + aligned_up(len(netlist.outputs) * row)
+        self.tiles, self.tile = tiles, rows * row
+        self.in_rows = row
+        self.out_rows = row * (1 + netlist.inputs)
+        self.held_rows = aligned_up(tiles * self.tile)
         self.done_row = self.held_rows + aligned_up(len(netlist.outputs) * row)
         self.taken = self.done_row + aligned_up(row)
         self.working = self.taken + 8 * 64 * self.lanes
@@ -41,10 +46,12 @@ class Rows:
     def row(self, scratch: Any, kernel: Kernel, base: int, bit: int) -> Any:
         return kernel.at(scratch, base + bit * 8 * self.lanes)
 
-    def evaluate(self, kernel: Kernel, scratch: Any) -> None:
-        stride = index(8 * self.lanes)
-        kernel.builder.call(self.block_function, [kernel.at(scratch, self.in_rows), stride,
-                                            kernel.at(scratch, self.out_rows), stride, scratch])
+    def evaluate(self, kernel: Kernel, scratch: Any, tiles: Any = 1) -> None:
+        """Evaluate the gates on some tiles; their rows of false are made here, since scratch memory holds anything."""
+        b, kind = kernel.builder, ir.VectorType(I64, self.lanes)
+        for tile in range(tiles if isinstance(tiles, int) else self.tiles):
+            b.store(ir.Constant(kind, None), kernel.at(scratch, tile * self.tile))
+        b.call(self.block_function, [scratch, index(tiles) if isinstance(tiles, int) else tiles])
 
     def pack(self, kernel: Kernel, scratch: Any, t: Type, source: Any, stride: Any, count: Any, bit: int) -> None:
         kernel.builder.call(packer(self.unit, t), [source, stride, index(t.size), count, self.row(

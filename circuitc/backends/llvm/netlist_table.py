@@ -21,14 +21,14 @@ from .target import Target
 class Table:
     """The kernel's text and name, and the data it reads.
 
-    It is called with (inputs, stride, outputs, stride, slots, runs, operands, outputs). A run is (truth table's
-    place in the switch, number of steps); `operands` are slots (x, y, z, result) of each step; `results` are literals
-    of slots.
+    It is called with (memory, runs, operands, results). Memory is `rows` rows of one vector: false, inputs, outputs,
+    values. A run is (truth table's place in the switch, number of steps); `operands` are rows (x, y, z, result) of each
+    step; `results` are literals of rows.
     """
 
     text: str
     name: str
-    bytes: int
+    rows: int
     runs: Int32
     operands: Int32
     results: Int32
@@ -38,10 +38,10 @@ def table(program: Program, target: Target, prefix: str) -> Table:
     """Lay a program out as data and write the kernel for it."""
     program = _normalised(program)
     order, runs, tables = _runs(program)
-    operands, results, slots = _allocated(program, order)
+    operands, results, rows = _allocated(program, order)
     name = f"{prefix}.table"
     text = "\n".join(_kernel(name, program, target, tables, len(runs), len(results)))
-    return Table(text + "\n", name, slots * target.vector_bits // 8, runs, operands, results)
+    return Table(text + "\n", name, rows, runs, operands, results)
 
 
 def _normalised(program: Program) -> Program:
@@ -75,10 +75,7 @@ def _runs(program: Program) -> tuple[NDArray[np.int64], Int32, list[int]]:
 
 
 def _allocated(program: Program, order: NDArray[np.int64]) -> tuple[Int32, Int32, int]:
-    """Give each step's slots, the outputs' literals of slots, and the number of slots.
-
-    Slots 0..inputs are false and the inputs. A plain loop: 0.8 us a step.
-    """
+    """Give each step's rows, the outputs' literals of rows, and the number of rows. A plain loop: 0.8 us a step."""
     first = 1 + program.inputs
     position = np.empty(program.steps, np.int64)
     position[order] = np.arange(program.steps)
@@ -88,7 +85,7 @@ def _allocated(program: Program, order: NDArray[np.int64]) -> tuple[Int32, Int32
     slot = list(range(first)) + [-1] * program.steps
     lasts, operands = last.tolist(), program.operand[order].tolist()
     free: list[int] = []
-    count = first
+    count = first + len(program.outputs)
     for when, (step, names) in enumerate(zip(order.tolist(), operands, strict=True)):
         for value in set(names):
             if lasts[value] == when and value >= first:
@@ -111,13 +108,8 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
     yield f'target triple = "{target.triple}"'
     if target.ternary:
         yield "declare <8 x i64> @llvm.x86.avx512.pternlog.q.512(<8 x i64>, <8 x i64>, <8 x i64>, i32)"
-    yield (f"define void @{name}(ptr %in, i64 %is, ptr %out, i64 %os, ptr noalias %slots, ptr noalias %runs, "
-           "ptr noalias %operands, ptr noalias %results) noinline {")
-    yield "entry:"
-    yield f"  store {v} zeroinitializer, ptr %slots"
-    yield f"  br label %{'inputs' if program.inputs else 'start'}"
-    if program.inputs:
-        yield from _copy_inputs(v, program.inputs)
+    yield (f"define void @{name}(ptr noalias %slots, ptr noalias %runs, ptr noalias %operands, "
+           "ptr noalias %results) noinline {")
     yield "start:"
     yield f"  br label %{'pick' if runs else 'ending'}"
     if runs:
@@ -130,25 +122,13 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
         yield f"  %runs_end = icmp eq i64 %run_next, {runs}"
         yield "  br i1 %runs_end, label %ending, label %pick"
     yield "ending:"
+    yield f"  %out = getelementptr {v}, ptr %slots, i64 {1 + program.inputs}"
     yield f"  br label %{'outputs' if results else 'end'}"
     if results:
         yield from _copy_outputs(v, results)
     yield "end:"
     yield "  ret void"
     yield "}"
-
-
-def _copy_inputs(v: str, inputs: int) -> Iterator[str]:
-    yield "inputs:"
-    yield "  %i = phi i64 [ 0, %entry ], [ %i1, %inputs ]"
-    yield "  %i1 = add i64 %i, 1"
-    yield "  %io = mul i64 %i, %is"
-    yield "  %ip = getelementptr i8, ptr %in, i64 %io"
-    yield f"  %iv = load {v}, ptr %ip, align 8"
-    yield f"  %iq = getelementptr {v}, ptr %slots, i64 %i1"
-    yield f"  store {v} %iv, ptr %iq"
-    yield f"  %ie = icmp eq i64 %i1, {inputs}"
-    yield "  br i1 %ie, label %start, label %inputs"
 
 
 def _pick(runs: int, tables: int) -> Iterator[str]:
@@ -205,8 +185,7 @@ def _copy_outputs(v: str, results: int) -> Iterator[str]:
     yield f"  %op = getelementptr {v}, ptr %slots, i64 %valuew"
     yield f"  %ov = load {v}, ptr %op"
     yield f"  %on = xor {v} %ov, %masks"
-    yield "  %oo = mul i64 %o, %os"
-    yield "  %oq = getelementptr i8, ptr %out, i64 %oo"
-    yield f"  store {v} %on, ptr %oq, align 8"
+    yield f"  %oq = getelementptr {v}, ptr %out, i64 %o"
+    yield f"  store {v} %on, ptr %oq"
     yield f"  %oe = icmp eq i64 %o1, {results}"
     yield "  br i1 %oe, label %end, label %outputs"
