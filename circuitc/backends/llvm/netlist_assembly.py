@@ -16,14 +16,16 @@ from .netlist_registers import Instruction, Machine, allocate
 from .target import Target
 
 CHUNK = 1000
-_TABLES = {0x88: "and", 0x22: "andn", 0xEE: "or", 0x66: "xor"}  # of b and c
+_BIAS = 100  # the pointer stands so many rows into the working memory: shorter instructions reach rows on both sides
+_NAMES = {0x88: "and", 0x22: "andn", 0xEE: "or", 0x66: "xor"}  # of b and c
 
 
 @dataclass(frozen=True, slots=True)
 class Straight:
-    """The text of a module with functions `names`, to be called in order with (memory, number of tiles).
+    """The text of a module with functions `names`, to be called in order with (memory, tiles, pointers, offset).
 
-    A tile is `rows` rows of one vector: false, inputs, outputs, waiting values.
+    A tile is one vector of patterns; its working memory is `rows` vectors. `pointers` say where the rows of inputs and
+    then of outputs lie, and `offset` (in bytes) where in them to begin.
     """
 
     text: str
@@ -34,73 +36,86 @@ class Straight:
 def assembly(program: Program, target: Target, prefix: str, chunk: int = CHUNK) -> Straight:
     """Write a program for a target with 512-bit ternary logic or with AVX2."""
     writer = _Ternary() if target.ternary else _Binary()
-    program = ordered(program if target.ternary else binary(program))
-    code = allocate(program, writer.machine, chunk)
-    row = target.vector_bits // 8
-    origin = (1 + program.inputs + len(program.outputs)) * row  # the busiest rows lie around the pointer: short code
+    code = allocate(ordered(program if target.ternary else binary(program)), writer.machine, chunk)
     names = tuple(f"{prefix}.gates{k}" for k in range(len(code.chunks)))
+    clobbered = ",".join(f"~{{{name}}}" for name in (*writer.clobbered, "rsi", "memory", "flags"))
+    outside = program.inputs + len(program.outputs)
     lines = [f'target triple = "{target.triple}"']
-    for name, chunk_code in zip(names, code.chunks, strict=True):
-        body = "\\0A".join(("1:", *writer.start(), *writer.lines(chunk_code, row, origin),
-                            f"addq $${code.rows * row},%rax", "decq %rcx", "jnz 1b", "vzeroupper"))
-        clobbered = ",".join(f"~{{xmm{k}}}" for k in range(32 if target.ternary else 16))
-        lines += [f"define void @{name}(ptr %memory, i64 %tiles) noinline {{",
-                  f"  %origin = getelementptr i8, ptr %memory, i64 {origin}",
-                  f'  call {{i64, i64}} asm sideeffect "{body}", '
-                  f'"={{rax}},={{rcx}},0,1,{clobbered},~{{memory}},~{{flags}}"(ptr %origin, i64 %tiles)',
+    for name, instructions in zip(names, code.chunks, strict=True):
+        body = "\\0A".join(("1:", *writer.lines(instructions, outside),
+                            f"addq $${code.rows * writer.row},%rax", f"addq $${writer.row},%rdx", "decq %rcx", "jnz 1b",
+                            "vzeroupper"))
+        lines += [f"define void @{name}(ptr %memory, i64 %tiles, ptr %pointers, i64 %offset) noinline {{",
+                  f"  %bias = getelementptr i8, ptr %memory, i64 {_BIAS * writer.row}",
+                  f'  call {{i64, i64, i64}} asm sideeffect "{body}", '
+                  f'"={{rax}},={{rcx}},={{rdx}},{{r8}},0,1,2,{clobbered}"(ptr %pointers, ptr %bias, i64 %tiles, '
+                  "i64 %offset)",
                   "  ret void", "}"]
     return Straight("\n".join(lines) + "\n", names, code.rows)
 
 
-class _Ternary:
+class _Writer:
+    """Prints instructions: rax walks through working memory, rdx through the rows that r8's pointers name."""
+
+    row: int
+    machine: Machine
+    move, move_outside = "vmovdqa64", "vmovdqu64"
+    start: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        letter = "z" if self.machine.ternary else "y"
+        self.registers = tuple(f"%{letter}mm{k}" for k in range(32))
+
+    @property
+    def clobbered(self) -> list[str]:
+        return [f"xmm{k}" for k in range(32 if self.machine.ternary else 16)]
+
+    def lines(self, code: list[Instruction], outside: int) -> Iterator[str]:
+        """Print a chunk; places up to `outside` are inputs and outputs."""
+        r, row = self.registers, self.row
+        yield from self.start
+        for instruction in code:
+            place = instruction[2] if instruction[0] != "op" else ~instruction[4]
+            if instruction[0] != "copy" and 0 < place <= outside:
+                yield f"movq {8 * (place - 1)}(%r8),%rsi"
+                memory, move = "(%rsi,%rdx)", self.move_outside
+            else:
+                memory, move = f"{(place - 1 - outside - _BIAS) * row}(%rax)", self.move
+            match instruction:
+                case ("op", table, target, b, c):
+                    yield self.operation(table, r[target], r[b], r[c] if c >= 0 else memory)
+                case ("load", target, _):
+                    yield f"{move} {memory},{r[target]}"
+                case ("store", source, _):
+                    yield f"{move} {r[source]},{memory}"
+                case (_, target, source):
+                    yield f"{self.move} {r[source]},{r[target]}"
+
+    def operation(self, table: int, target: str, b: str, c: str) -> str:
+        raise NotImplementedError
+
+
+class _Ternary(_Writer):
     """AVX-512: any table of three operands."""
 
-    machine = Machine(registers=32, ternary=True)
-    _r = tuple(f"%zmm{k}" for k in range(32))
+    row, machine = 64, Machine(registers=32, ternary=True)
 
-    def start(self) -> list[str]:
-        return []
-
-    def lines(self, code: list[Instruction], row: int, origin: int) -> Iterator[str]:
-        r = self._r
-        for instruction in code:
-            match instruction:
-                case ("op", table, target, b, c):
-                    source = r[c] if c >= 0 else f"{~c * row - origin}(%rax)"
-                    plain = _TABLES.get(table)
-                    yield (f"vp{plain}q {source},{r[b]},{r[target]}" if plain else
-                           f"vpternlogq $${table},{source},{r[b]},{r[target]}")
-                case ("load", target, place):
-                    yield f"vmovdqa64 {place * row - origin}(%rax),{r[target]}"
-                case ("store", source, place):
-                    yield f"vmovdqa64 {r[source]},{place * row - origin}(%rax)"
-                case (_, target, source):
-                    yield f"vmovdqa64 {r[source]},{r[target]}"
+    def operation(self, table: int, target: str, b: str, c: str) -> str:
+        name = _NAMES.get(table)
+        return f"vp{name}q {c},{b},{target}" if name else f"vpternlogq $${table},{c},{b},{target}"
 
 
-class _Binary:
+class _Binary(_Writer):
     """AVX2: two operands, and all ones in the last register."""
 
-    machine = Machine(registers=15, ternary=False)
-    _r = tuple(f"%ymm{k}" for k in range(16))
+    row, machine = 32, Machine(registers=15, ternary=False)
+    move, move_outside = "vmovdqa", "vmovdqu"
+    start = ("vpcmpeqd %ymm15,%ymm15,%ymm15",)
 
-    def start(self) -> list[str]:
-        return ["vpcmpeqd %ymm15,%ymm15,%ymm15"]
-
-    def lines(self, code: list[Instruction], row: int, origin: int) -> Iterator[str]:
-        r = self._r
-        for instruction in code:
-            match instruction:
-                case ("op", table, target, b, c):
-                    source = r[c] if c >= 0 else f"{~c * row - origin}(%rax)"
-                    yield _SPECIAL[table].format(c=source, t=r[target]) if table in _SPECIAL else (
-                        f"vp{_TABLES[table]} {source},{r[b]},{r[target]}")
-                case ("load", target, place):
-                    yield f"vmovdqa {place * row - origin}(%rax),{r[target]}"
-                case ("store", source, place):
-                    yield f"vmovdqa {r[source]},{place * row - origin}(%rax)"
-                case (_, target, source):
-                    yield f"vmovdqa {r[source]},{r[target]}"
+    def operation(self, table: int, target: str, b: str, c: str) -> str:
+        if table in _SPECIAL:
+            return _SPECIAL[table].format(c=c, t=target)
+        return f"vp{_NAMES[table]} {c},{b},{target}"
 
 
 _SPECIAL = {0x55: "vpxor {c},%ymm15,{t}", 0xAA: "vmovdqa {c},{t}",

@@ -30,6 +30,10 @@ def binary(program: Program) -> Program:
         local = [0, *(literal[name] for name in names)]
         for is_xor, a, b in gates:
             x, y = local[a >> 1] ^ (a & 1), local[b >> 1] ^ (b & 1)
+            simple = _simplified(is_xor, x, y)
+            if simple >= 0:
+                local.append(simple)
+                continue
             function, inverted = (XOR, (x ^ y) & 1) if is_xor else _AND_OF_INVERTED[x & 1, y & 1]
             local.append((first + len(tables)) << 1 | inverted)
             tables.append(function)
@@ -38,6 +42,15 @@ def binary(program: Program) -> Program:
     old = program.outputs
     outputs = np.array([literal[o >> 1] ^ (o & 1) for o in old.tolist()], np.int32)
     return Program(program.inputs, np.array(tables, np.uint8), np.array(operands, np.int32).reshape(-1, 3), outputs)
+
+
+def _simplified(is_xor: bool, x: int, y: int) -> int:
+    """Give the literal that a gate is, where a constant or one value twice goes in; else -1."""
+    if min(x, y) > 1 and x >> 1 != y >> 1:
+        return -1
+    if is_xor:
+        return (x ^ y) if min(x, y) <= 1 else (x ^ y) & 1
+    return 0 if min(x, y) == 0 or x ^ y == 1 else max(x, y)
 
 
 @lru_cache(maxsize=256)

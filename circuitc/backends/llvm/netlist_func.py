@@ -21,6 +21,7 @@ from .unit import Unit
 STRAIGHT_GATES = 100_000    # straight-line code takes 30 us a gate to make
 TILES = 4                   # blocks of patterns that share one fetch of the instructions
 TILES_BYTES = 512 << 10     # of all tiles together, so that they stay in the second cache
+EVALUATE = (POINTER, I64, POINTER, I64)  # working memory, tiles, pointers to rows, offset in them
 PACKED = (POINTER, I64, I64, POINTER, POINTER)  # working memory, words, words from row to row, inputs, outputs
 
 
@@ -34,23 +35,24 @@ def write_netlist_func(unit: Unit, func: Func, netlist: Netlist) -> None:
 
 
 def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, int, int]:
-    """Write the function that evaluates (memory, number of tiles); give the rows of a tile, and the most tiles."""
+    """Write the function that evaluates (see `Straight`); give the bytes of a tile, and the most tiles."""
     shape = unit.shape if unit.shape != "auto" else "straight" if netlist.gates <= STRAIGHT_GATES else "table"
     prefix = unit.name(f"{func.name}.net")
-    kernel = unit.kernel(f"{func.name}.evaluate", [POINTER, I64])
+    kernel = unit.kernel(f"{func.name}.evaluate", list(EVALUATE))
     if shape == "straight":
         program, origin = mapped(netlist)
         code = straight(program, unit.target, prefix, unit.chunk)
-        for function in unit.functions(kernel, code.text, code.names, [POINTER, I64], level=1):
+        for function in unit.functions(kernel, code.text, code.names, EVALUATE, level=1):
             kernel.builder.call(function, kernel.arguments)
         unit.figures[f"{func.name}: code"] = f"straight, {program.steps} steps, cover: {origin}"
-        return kernel.finish(), code.rows, max(1, min(TILES, TILES_BYTES // (code.rows * 8 * unit.target.lanes)))
+        size = max(1, code.rows) * 8 * unit.target.lanes
+        return kernel.finish(), size, max(1, min(TILES, TILES_BYTES // size))
     data = table(program_of(netlist), unit.target, prefix)
     pointers = [unit.data(a) if a.size else POINTER(None) for a in (data.runs, data.operands, data.results)]
-    (function,) = unit.functions(kernel, data.text, [data.name], [POINTER] * 4, level=2)
-    kernel.builder.call(function, [kernel.arguments[0], *pointers])
+    (function,) = unit.functions(kernel, data.text, [data.name], [*EVALUATE, *[POINTER] * 3], level=2)
+    kernel.builder.call(function, [*kernel.arguments, *pointers])
     unit.figures[f"{func.name}: code"] = f"table, {len(data.operands)} steps, {data.rows} rows"
-    return kernel.finish(), data.rows, 1
+    return kernel.finish(), data.rows * 8 * unit.target.lanes, 1
 
 
 class _NetlistFunc(Rows):
@@ -62,6 +64,7 @@ class _NetlistFunc(Rows):
         b = kernel.builder
         block = 64 * self.lanes
         blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
+        self.point_inside(kernel, scratch)
         with kernel.loop(blocks) as which:
             base = b.mul(which, index(block))
             left = b.sub(batch, base)
@@ -78,6 +81,7 @@ class _NetlistFunc(Rows):
         b = kernel.builder
         block = 64 * self.lanes
         blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
+        self.point_inside(kernel, scratch)
         with kernel.loop(blocks) as which:
             base = b.mul(which, index(block))
             left = b.sub(batch, base)
@@ -102,59 +106,36 @@ class _NetlistFunc(Rows):
         kernel.finish()
 
     def _packed_rows(self) -> ir.Function:
-        """Write `<prefix>_packed_rows`: rows are copied to the tiles and back, a vector at a time where it is whole."""
+        """Write `<prefix>_packed_rows`: gates read and write the caller's rows; a part of a vector goes through ours."""
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed_rows", list(PACKED), internal=False)
         scratch, words, pitch, source, target = kernel.arguments
         b, lanes, tiles = kernel.builder, self.lanes, self.tiles
-        copy = _Copy(kernel, self, scratch, b.mul(pitch, index(8)))
-        whole = b.sdiv(words, index(lanes * tiles))
-        with kernel.loop(whole) as block:
-            at = b.mul(block, index(8 * lanes * tiles))
-            copy.rows(kernel.at(source, at), self.in_rows, self.netlist.inputs, inward=True)
-            self.evaluate(kernel, scratch, tiles)
-            copy.rows(kernel.at(target, at), self.out_rows, len(self.netlist.outputs), inward=False)
-        done = b.mul(whole, index(lanes * tiles))
+        stride = b.mul(pitch, index(8))
+        outer = kernel.at(scratch, self.outer_pointers)
+        self.point(kernel, outer, source, target, stride)
+        whole = b.sdiv(words, index(lanes))
+        with kernel.loop(b.sdiv(b.add(whole, index(tiles - 1)), index(tiles))) as block:
+            done = b.mul(block, index(tiles))
+            left = b.sub(whole, done)
+            count = b.select(b.icmp_signed("<", left, index(tiles)), left, index(tiles))
+            self.evaluate(kernel, scratch, count, outer, b.mul(done, index(8 * lanes)))
+        done = b.mul(whole, index(lanes))
         rest = b.sub(words, done)
         with b.if_then(b.icmp_signed(">", rest, index(0))):
+            self.point_inside(kernel, scratch)
             at = b.mul(done, index(8))
-            copy.words(kernel.at(source, at), self.in_rows, self.netlist.inputs, rest, inward=True)
-            self.evaluate(kernel, scratch, b.sdiv(b.add(rest, index(lanes - 1)), index(lanes)))
-            copy.words(kernel.at(target, at), self.out_rows, len(self.netlist.outputs), rest, inward=False)
+            self._copy(kernel, kernel.at(scratch, self.in_rows), index(8 * lanes), kernel.at(source, at), stride,
+                       self.netlist.inputs, rest)
+            self.evaluate(kernel, scratch)
+            self._copy(kernel, kernel.at(target, at), stride, kernel.at(scratch, self.out_rows), index(8 * lanes),
+                       len(self.netlist.outputs), rest)
         return kernel.finish()
 
-
-class _Copy:
-    """Copies between rows of words that lie a stride apart and the rows of the tiles."""
-
-    def __init__(self, kernel: Kernel, owner: Rows, scratch: Any, stride: Any) -> None:
-        self.kernel, self.owner, self.scratch, self.stride = kernel, owner, scratch, stride
-        self.vector = ir.VectorType(I64, owner.lanes)
-
-    def rows(self, outside: Any, rows: int, count: int, *, inward: bool) -> None:
-        """Copy whole blocks: one vector a row and tile."""
-        if not count:
-            return
-        kernel, b, owner = self.kernel, self.kernel.builder, self.owner
-        size = 8 * owner.lanes
-        with kernel.loop(count) as row:
-            there = kernel.at(outside, b.mul(row, self.stride))
-            here = kernel.at(kernel.at(self.scratch, rows), b.mul(row, index(size)))
-            for tile in range(owner.tiles):
-                source, target = kernel.at(there, tile * size), kernel.at(here, tile * owner.tile)
-                if not inward:
-                    source, target = target, source
-                value = b.load(source, typ=self.vector, align=8)
-                b.store(value, target, align=8)
-
-    def words(self, outside: Any, rows: int, count: int, words: Any, *, inward: bool) -> None:
-        """Copy a part of a block, word by word."""
-        if not count:
-            return
-        kernel, b, owner = self.kernel, self.kernel.builder, self.owner
-        with kernel.loop(count) as row, kernel.loop(words) as w:
-            there = kernel.at(kernel.at(outside, b.mul(row, self.stride)), w, I64)
-            tile, lane = b.sdiv(w, index(owner.lanes)), b.srem(w, index(owner.lanes))
-            here = kernel.at(kernel.at(self.scratch, rows), b.mul(tile, index(owner.tile)))
-            here = kernel.at(here, b.add(b.mul(row, index(owner.lanes)), lane), I64)
-            source, target = (there, here) if inward else (here, there)
-            b.store(kernel.load(source, I64), target)
+    def _copy(self, kernel: Kernel, target: Any, pitch: Any, source: Any, source_pitch: Any, rows: int,
+              words: Any) -> None:
+        """Copy some words of each row."""
+        b = kernel.builder
+        if rows:
+            with kernel.loop(rows) as row, kernel.loop(words) as w:
+                word = kernel.load(kernel.at(kernel.at(source, b.mul(row, source_pitch)), w, I64), I64)
+                b.store(word, kernel.at(kernel.at(target, b.mul(row, pitch)), w, I64))

@@ -5,11 +5,12 @@ once: inputs lie there already. Operands that are not needed soon are read by th
 
 Instructions are plain tuples, since there may be a hundred thousand:
 
-    ("load", register, row)  ("store", register, row)  ("copy", register, register)
+    ("load", register, place)  ("store", register, place)  ("copy", register, register)
     ("op", table, target, b, c)    table bit a << 2 | b << 1 | c is the result
 
 `a` is the target's old content (what AVX-512's ternary logic reads and overwrites), `b` a register, and `c` a register
-or, as ~row, memory. Where a table ignores `a` or `b`, any register may stand there.
+or, as ~place, memory. Where a table ignores `a` or `b`, any register may stand there. Places 1..inputs are the
+inputs, then come the outputs, then rows of working memory for values that wait; place 0 is unused.
 """
 
 from __future__ import annotations
@@ -39,21 +40,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Instructions in chunks, each of which finds all it reads in memory, and the rows of memory that they use."""
+    """Instructions in chunks, each of which finds all it reads in memory, and the rows of working memory they use."""
 
     chunks: tuple[list[Instruction], ...]
     rows: int
 
 
 def allocate(program: Program, machine: Machine, chunk: int) -> Code:
-    """Give the instructions of a program, `chunk` steps a function.
-
-    Rows of memory: 0 is false, then inputs, outputs, and waiting values. A plain loop: 12 us a step.
-    """
+    """Give the instructions of a program, `chunk` steps a function. A plain loop: 12 us a step."""
     allocator = _Allocator(program, machine)
     starts = range(0, max(program.steps, 1), chunk)
     chunks = tuple(allocator.chunk(start, min(start + chunk, program.steps)) for start in starts)
-    return Code(chunks, allocator.rows)
+    return Code(chunks, allocator.places - allocator.waiting)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -78,9 +76,9 @@ class _Allocator:
         self.outputs: dict[int, list[tuple[int, int]]] = {}
         for k, literal in enumerate(program.outputs.tolist()):
             self.outputs.setdefault(literal >> 1, []).append((first + k, literal & 1))
-        self.row = {value: value for value in range(first)}
-        self.waiting = self.rows = first + len(program.outputs)
-        self.free_rows: list[int] = []
+        self.place = {value: value for value in range(1, first)}
+        self.waiting = self.places = first + len(program.outputs)
+        self.free_places: list[int] = []
         self.code: list[Instruction] = []
         self._empty()
 
@@ -142,7 +140,7 @@ class _Allocator:
         place = {value: 3 - len(order) + k for k, value in enumerate(order)}
         x, y, z = (place.get(name, -1) for name in self.names[step])
         table = arranged(self.tables[step], (x, y, z))
-        sources = [self.register[v] if v in self.register else ~self.row[v] for v in order]
+        sources = [self.register[v] if v in self.register else ~self.place[v] for v in order]
         if len(order) == 3 and order[0] in dead:
             target = self.register.pop(order[0])
         else:
@@ -166,17 +164,17 @@ class _Allocator:
 
     def _load(self, value: int, keep: tuple[int, ...]) -> None:
         register = self._take(keep)
-        self.code.append(("load", register, self.row[value]))
+        self.code.append(("load", register, self.place[value]))
         self.register[value] = register
 
     def _save(self, value: int) -> None:
         """Put a value in memory, if it is not there."""
-        if value not in self.row:
-            if not self.free_rows:
-                self.free_rows.append(self.rows)
-                self.rows += 1
-            self.row[value] = self.free_rows.pop()
-            self.code.append(("store", self.register[value], self.row[value]))
+        if value not in self.place:
+            if not self.free_places:
+                self.free_places.append(self.places)
+                self.places += 1
+            self.place[value] = self.free_places.pop()
+            self.code.append(("store", self.register[value], self.place[value]))
 
     def _release(self, value: int) -> None:
         """Give up a value's register."""
@@ -185,22 +183,23 @@ class _Allocator:
             self.free.append(register)
 
     def _forget(self, value: int) -> None:
-        """Give up a value that nothing reads any more; the rows of inputs stay as they are."""
+        """Give up a value that nothing reads any more; inputs stay where they are."""
         self._release(value)
-        if self.row.get(value, -1) >= self.waiting:
-            self.free_rows.append(self.row.pop(value))
+        if self.place.get(value, -1) >= self.waiting:
+            self.free_places.append(self.place.pop(value))
 
     def _give(self, value: int) -> None:
         """Store a value as the outputs that it is."""
-        for row, inverted in self.outputs.get(value, ()):
-            if value not in self.register:
+        for place, inverted in self.outputs.get(value, ()):
+            if value and value not in self.register:
                 self._load(value, ())
-            register = self.register[value]
-            if not inverted:
-                self.code.append(("store", register, row))
+            register = self.register.get(value, -1)
+            if value and not inverted:
+                self.code.append(("store", register, place))
                 continue
             target = self._take((value,))
-            self.code += [("op", NOT, target, target, register), ("store", target, row)]
+            table, source = (NOT, register) if value else (0xFF * inverted, target)
+            self.code += [("op", table, target, target, source), ("store", target, place)]
             self.free.append(target)
 
 

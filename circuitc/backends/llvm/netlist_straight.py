@@ -43,11 +43,14 @@ class _Writer:
         names = tuple(f"{self.prefix}.gates{k}" for k in range(self.chunks))
         lines = [f'target triple = "{self.target.triple}"']
         for k, name in enumerate(names):
-            lines += [f"define void @{name}(ptr %memory, i64 %tiles) noinline {{", "entry:", "  br label %tile", "tile:",
+            lines += [f"define void @{name}(ptr noalias %memory, i64 %tiles, ptr %pointers, i64 %offset) noinline {{",
+                      "entry:", "  br label %tile", "tile:",
                       "  %m = phi ptr [ %memory, %entry ], [ %next, %tile ]",
+                      "  %o = phi i64 [ %offset, %entry ], [ %further, %tile ]",
                       "  %left = phi i64 [ %tiles, %entry ], [ %less, %tile ]",
                       *self._chunk(k),
                       f"  %next = getelementptr {self.vector}, ptr %m, i64 {self.rows}",
+                      f"  %further = add i64 %o, {8 * self.target.lanes}",
                       "  %less = sub i64 %left, 1", "  %done = icmp eq i64 %less, 0",
                       "  br i1 %done, label %end, label %tile", "end:", "  ret void", "}"]
         return Straight("\n".join(lines) + "\n", names, self.rows)
@@ -65,27 +68,34 @@ class _Writer:
             known.add(value)
             yield from _two_operands(self.vector, f"%v{value}", table, f"%v{x}", f"%v{y}")
             if self.row[value] >= 0:
-                yield from self._store(f"%v{value}", self.row[value], f"%s{value}")
+                yield f"  %s{value} = getelementptr {self.vector}, ptr %m, i64 {self.row[value]}"
+                yield f"  store {self.vector} %v{value}, ptr %s{value}"
         for k_output, literal in enumerate(self.program.outputs.tolist()):
             value = literal >> 1
             if max(0, value - self.first) // self.chunk == k:
-                if value not in known:
+                if value and value not in known:
                     known.add(value)
                     yield from self._load(value)
-                name = f"%v{value}"
+                name = f"%v{value}" if value else "zeroinitializer"
                 if literal & 1:
+                    yield f"  %n{k_output} = xor {self.vector} {name}, splat (i64 -1)"
                     name = f"%n{k_output}"
-                    yield f"  {name} = xor {self.vector} %v{value}, splat (i64 -1)"
-                yield from self._store(name, self.first + k_output, f"%q{k_output}")
+                yield from self._outside(self.first - 1 + k_output, f"%q{k_output}")
+                yield f"  store {self.vector} {name}, ptr %q{k_output}, align 8"
 
     def _load(self, value: int) -> Iterator[str]:
-        yield f"  %p{value} = getelementptr {self.vector}, ptr %m, i64 {value if value < self.first else self.row[value]}"
-        yield f"  %v{value} = load {self.vector}, ptr %p{value}"
+        if value < self.first:
+            yield from self._outside(value - 1, f"%p{value}")
+            yield f"  %v{value} = load {self.vector}, ptr %p{value}, align 8"
+        else:
+            yield f"  %p{value} = getelementptr {self.vector}, ptr %m, i64 {self.row[value]}"
+            yield f"  %v{value} = load {self.vector}, ptr %p{value}"
 
-    def _store(self, name: str, row: int, pointer: str) -> Iterator[str]:
-        yield f"  {pointer} = getelementptr {self.vector}, ptr %m, i64 {row}"
-        yield f"  store {self.vector} {name}, ptr {pointer}"
-
+    def _outside(self, k: int, name: str) -> Iterator[str]:
+        """Give the place in a row of the inputs or outputs."""
+        yield f"  {name}.p = getelementptr ptr, ptr %pointers, i64 {k}"
+        yield f"  {name}.r = load ptr, ptr {name}.p"
+        yield f"  {name} = getelementptr i8, ptr {name}.r, i64 %o"
 
 def _rows(program: Program, chunk: int) -> tuple[list[int], int]:
     """Give each value that a later chunk reads a row, used again after its last reader (-1 for the others); count rows.
@@ -99,7 +109,7 @@ def _rows(program: Program, chunk: int) -> tuple[list[int], int]:
     row = np.full(program.values, -1, np.int64)
     free: list[int] = []
     ending: dict[int, list[int]] = {}
-    done, count = 0, first + len(program.outputs)
+    done = count = 0
     for value in kept.tolist():  # in order of chunks; few values are kept
         while done < home[value]:  # what chunk `done` read last is free in the chunks after it
             free += ending.pop(done, [])

@@ -21,8 +21,8 @@ from .target import Target
 class Table:
     """The kernel's text and name, and the data it reads.
 
-    It is called with (memory, runs, operands, results). Memory is `rows` rows of one vector: false, inputs, outputs,
-    values. A run is (truth table's place in the switch, number of steps); `operands` are rows (x, y, z, result) of each
+    It is called as straight-line code is, and with (runs, operands, results). Working memory is `rows` vectors: false,
+    inputs, values; only one tile is evaluated. A run is (truth table's place in the switch, number of steps); `operands` are rows (x, y, z, result) of each
     step; `results` are literals of rows.
     """
 
@@ -85,7 +85,7 @@ def _allocated(program: Program, order: NDArray[np.int64]) -> tuple[Int32, Int32
     slot = list(range(first)) + [-1] * program.steps
     lasts, operands = last.tolist(), program.operand[order].tolist()
     free: list[int] = []
-    count = first + len(program.outputs)
+    count = first
     for when, (step, names) in enumerate(zip(order.tolist(), operands, strict=True)):
         for value in set(names):
             if lasts[value] == when and value >= first:
@@ -108,8 +108,13 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
     yield f'target triple = "{target.triple}"'
     if target.ternary:
         yield "declare <8 x i64> @llvm.x86.avx512.pternlog.q.512(<8 x i64>, <8 x i64>, <8 x i64>, i32)"
-    yield (f"define void @{name}(ptr noalias %slots, ptr noalias %runs, ptr noalias %operands, "
-           "ptr noalias %results) noinline {")
+    yield (f"define void @{name}(ptr noalias %slots, i64 %tiles, ptr %pointers, i64 %offset, ptr noalias %runs, "
+           "ptr noalias %operands, ptr noalias %results) noinline {")
+    yield "entry:"
+    yield f"  store {v} zeroinitializer, ptr %slots"
+    yield f"  br label %{'inputs' if program.inputs else 'start'}"
+    if program.inputs:
+        yield from _copy_inputs(v, program.inputs)
     yield "start:"
     yield f"  br label %{'pick' if runs else 'ending'}"
     if runs:
@@ -122,13 +127,27 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
         yield f"  %runs_end = icmp eq i64 %run_next, {runs}"
         yield "  br i1 %runs_end, label %ending, label %pick"
     yield "ending:"
-    yield f"  %out = getelementptr {v}, ptr %slots, i64 {1 + program.inputs}"
+    yield f"  %outs = getelementptr ptr, ptr %pointers, i64 {program.inputs}"
     yield f"  br label %{'outputs' if results else 'end'}"
     if results:
         yield from _copy_outputs(v, results)
     yield "end:"
     yield "  ret void"
     yield "}"
+
+
+def _copy_inputs(v: str, inputs: int) -> Iterator[str]:
+    yield "inputs:"
+    yield "  %i = phi i64 [ 0, %entry ], [ %i1, %inputs ]"
+    yield "  %i1 = add i64 %i, 1"
+    yield "  %ia = getelementptr ptr, ptr %pointers, i64 %i"
+    yield "  %ir = load ptr, ptr %ia"
+    yield "  %ip = getelementptr i8, ptr %ir, i64 %offset"
+    yield f"  %iv = load {v}, ptr %ip, align 8"
+    yield f"  %iq = getelementptr {v}, ptr %slots, i64 %i1"
+    yield f"  store {v} %iv, ptr %iq"
+    yield f"  %ie = icmp eq i64 %i1, {inputs}"
+    yield "  br i1 %ie, label %start, label %inputs"
 
 
 def _pick(runs: int, tables: int) -> Iterator[str]:
@@ -185,7 +204,9 @@ def _copy_outputs(v: str, results: int) -> Iterator[str]:
     yield f"  %op = getelementptr {v}, ptr %slots, i64 %valuew"
     yield f"  %ov = load {v}, ptr %op"
     yield f"  %on = xor {v} %ov, %masks"
-    yield f"  %oq = getelementptr {v}, ptr %out, i64 %o"
-    yield f"  store {v} %on, ptr %oq"
+    yield "  %oa = getelementptr ptr, ptr %outs, i64 %o"
+    yield "  %or = load ptr, ptr %oa"
+    yield "  %oq = getelementptr i8, ptr %or, i64 %offset"
+    yield f"  store {v} %on, ptr %oq, align 8"
     yield f"  %oe = icmp eq i64 %o1, {results}"
     yield "  br i1 %oe, label %end, label %outputs"
