@@ -72,24 +72,30 @@ class _Writer:
 
     def lines(self, code: list[Instruction], outside: int) -> Iterator[str]:
         """Print a chunk; places up to `outside` are inputs and outputs."""
-        r, row = self.registers, self.row
+        r = self.registers
         yield from self.start
         for instruction in code:
-            place = instruction[2] if instruction[0] != "op" else ~instruction[4]
-            if instruction[0] != "copy" and 0 < place <= outside:
-                yield f"movq {8 * (place - 1)}(%r8),%rsi"
-                memory, move = "(%rsi,%rdx)", self.move_outside
-            else:
-                memory, move = f"{(place - 1 - outside - _BIAS) * row}(%rax)", self.move
             match instruction:
                 case ("op", table, target, b, c):
-                    yield self.operation(table, r[target], r[b], r[c] if c >= 0 else memory)
-                case ("load", target, _):
-                    yield f"{move} {memory},{r[target]}"
-                case ("store", source, _):
-                    yield f"{move} {r[source]},{memory}"
-                case (_, target, source):
+                    if c < 0:
+                        pointer, source, _ = self._memory(~c, outside)
+                        yield from pointer
+                    else:
+                        source = r[c]
+                    yield self.operation(table, r[target], r[b], source)
+                case ("copy", target, source):
                     yield f"{self.move} {r[source]},{r[target]}"
+                case (kind, register, place):
+                    pointer, memory, move = self._memory(place, outside)
+                    yield from pointer
+                    ends = (memory, r[register]) if kind == "load" else (r[register], memory)
+                    yield f"{move} {','.join(ends)}"
+
+    def _memory(self, place: int, outside: int) -> tuple[tuple[str, ...], str, str]:
+        """Name a place in memory: what to do before, its address, and how to move it."""
+        if place <= outside:
+            return (f"movq {8 * (place - 1)}(%r8),%rsi",), "(%rsi,%rdx)", self.move_outside
+        return (), f"{(place - 1 - outside - _BIAS) * self.row}(%rax)", self.move
 
     def operation(self, table: int, target: str, b: str, c: str) -> str:
         raise NotImplementedError

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from .netlist_program import Program, operands_of
 
-Instruction = tuple[str, int, int] | tuple[str, int, int, int, int]
+Instruction = tuple[Literal["load", "store", "copy"], int, int] | tuple[Literal["op"], int, int, int, int]
 NEVER = 1 << 60
 SOON = 64           # an operand needed again within so many steps is worth a register
 NOT = 0x55          # of c
@@ -199,7 +200,8 @@ class _Allocator:
                 continue
             target = self._take((value,))
             table, source = (NOT, register) if value else (0xFF * inverted, target)
-            self.code += [("op", table, target, target, source), ("store", target, place)]
+            self.code.append(("op", table, target, target, source))
+            self.code.append(("store", target, place))
             self.free.append(target)
 
 

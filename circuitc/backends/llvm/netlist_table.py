@@ -6,8 +6,10 @@ for each truth table that occurs. Values lie in slots that are used again once n
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from .netlist_program import Int32, Program
 from .netlist_straight import plain_step
 from .target import Target
+
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,19 @@ def _normalised(program: Program) -> Program:
     return Program(program.inputs, np.where(swap, np.uint8(0x30), program.table), operand, program.outputs)
 
 
-def _levels(program: Program) -> NDArray[np.int64]:
+def _blocks(rows: NDArray[Any]) -> Iterator[Any]:
+    """Give the rows of an array as Python numbers, a block at a time: ten million rows as lists would take 2 GB."""
+    for start in range(0, len(rows), _BLOCK):
+        yield from rows[start:start + _BLOCK].tolist()
+
+
+def _levels(program: Program) -> NDArray[np.int32]:
     """Give each step's level; a plain loop, 0.3 us a step."""
     first = 1 + program.inputs
-    level = [0] * program.values
-    for value, (x, y, z) in enumerate(program.operand.tolist(), first):
+    level = array("i", bytes(4 * program.values))
+    for value, (x, y, z) in enumerate(_blocks(program.operand), first):
         level[value] = 1 + max(level[x], level[y], level[z])
-    return np.array(level[first:], np.int64)
+    return np.array(level[first:], np.int32)
 
 
 def _runs(program: Program) -> tuple[NDArray[np.int64], Int32, list[int]]:
@@ -77,16 +87,17 @@ def _runs(program: Program) -> tuple[NDArray[np.int64], Int32, list[int]]:
 def _allocated(program: Program, order: NDArray[np.int64]) -> tuple[Int32, Int32, int]:
     """Give each step's rows, the outputs' literals of rows, and the number of rows. A plain loop: 0.8 us a step."""
     first = 1 + program.inputs
-    position = np.empty(program.steps, np.int64)
-    position[order] = np.arange(program.steps)
-    last = np.full(program.values, -1, np.int64)
-    np.maximum.at(last, program.operand.ravel(), np.repeat(position, 3))
+    position = np.empty(program.steps, np.int32)
+    position[order] = np.arange(program.steps, dtype=np.int32)
+    last = np.full(program.values, -1, np.int32)
+    for k in range(3):
+        np.maximum.at(last, program.operand[:, k], position)
     last[program.outputs >> 1] = program.steps
-    slot = list(range(first)) + [-1] * program.steps
-    lasts, operands = last.tolist(), program.operand[order].tolist()
+    lasts = array("i", last.tobytes())
+    slot = array("i", range(first)) + array("i", bytes(4 * program.steps))
     free: list[int] = []
     count = first
-    for when, (step, names) in enumerate(zip(order.tolist(), operands, strict=True)):
+    for when, (step, names) in enumerate(zip(_blocks(order), _blocks(program.operand[order]), strict=True)):
         for value in set(names):
             if lasts[value] == when and value >= first:
                 free.append(slot[value])

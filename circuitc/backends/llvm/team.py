@@ -15,7 +15,7 @@ class Team:
     """A number of threads, started when a call first needs them; they end with the team."""
 
     def __init__(self, threads: int) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= MOST:
+        if type(threads) is not int or not 0 <= threads <= MOST:
             raise error(f"threads is a whole number from 0 (one for each core) to {MOST}, got {threads!r}")
         self.threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
         self._executor: ThreadPoolExecutor | None = None
