@@ -202,17 +202,19 @@ def open_build(folder: str | Path) -> tuple[Module, dict[str, Any], dict[str, An
     return load(folder / "program.ccir"), read_json(folder, "ports.json"), report
 
 
-def jit(model: Module | str | Path, cpu: str | None = None) -> Any:
+def jit(model: Module | str | Path, cpu: str | None = None, *, threads: int = 1, shape: str = "auto") -> Any:
     """Compile a module to native code in this process: a function of numpy arrays, batch axis first.
 
     `f(x, ...)` takes raw numbers by position or name; `f.packed(words)` runs bit-level funcs on 64 samples a word.
-    The passes that the target needs are run first: logic becomes gates, functions become tables.
+    The passes that the target needs are run first: logic becomes gates, functions become tables. `threads` split the
+    samples of each call (0: one for each core); `shape` of netlists is `straight` code, a `table`, or by size (`auto`).
     """
     from circuitc.backends.llvm import compile_native
 
     module = model if isinstance(model, Module) else load(model)
     pipeline = default_pipeline(module, "llvm")
-    return compile_native(run_passes(module, pipeline, check=None) if pipeline else module, cpu=cpu)
+    return compile_native(run_passes(module, pipeline, check=None) if pipeline else module, cpu=cpu,
+                          threads=threads, shape=shape)
 
 
 def simulate(model: Module | str | Path, inputs: Mapping[str, Any], engine: str = "yosys") -> dict[str, Any]:

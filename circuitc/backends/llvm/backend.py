@@ -18,11 +18,10 @@ from . import target as targets
 from .func import write_program
 from .header import Face, header, identifier, port_map
 from .lowering import refusals
-from .native import assemble
+from .native import SHAPES, assemble
 from .unit import Unit, reachable
 
 OPTIONS = ("cpu", "prefix", "shape")
-SHAPES = ("auto", "straight", "table")
 _LINK_SECONDS = 120
 
 

@@ -126,7 +126,10 @@ def header(face: Face) -> str:
         lines += [f"/* One evaluation of 64 * words samples: in[{func.body.inputs}][words], "
                   f"out[{len(func.body.outputs)}][words]; bit s of word w is sample 64 * w + s.",
                   "   Rows are bits: inputs then registers, outputs then next registers; row major, lowest first. */",
-                  f"int32_t {p}_packed({p}_scratch *scratch, int64_t words, const uint64_t *in, uint64_t *out);", ""]
+                  f"int32_t {p}_packed({p}_scratch *scratch, int64_t words, const uint64_t *in, uint64_t *out);", "",
+                  "/* The same on some columns of longer rows, which start `pitch` words after each other. */",
+                  f"int32_t {p}_packed_rows({p}_scratch *scratch, int64_t words, int64_t pitch, const uint64_t *in,",
+                  "                uint64_t *out);", ""]
     lines += ["/* Say what a status means. */", f"static inline const char *{p}_message(int32_t status) {{",
               "  switch (status) {", '  case 0: return "";']
     lines += [f"  case {k}: return {_quoted(site)};" for k, site in enumerate(face.sites, 1)]

@@ -20,10 +20,13 @@ from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
 from .ports import registers_of
+from .team import Team
 from .unit import Unit, reachable
 
 Raw = NDArray[Any]
-_ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed": "plpp"}
+SHAPES = ("auto", "straight", "table")
+PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
+_ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
 
 
@@ -81,15 +84,16 @@ class NativeFunction:
     """
 
     def __init__(self, module: Module, prefix: str, code: Code | Library, sites: Sequence[str], scratch: int,
-                 figures: Mapping[str, Any]) -> None:
+                 figures: Mapping[str, Any], threads: int = 1) -> None:
         self.module: Module = module
         self.func: Func = module.entry
         self.figures: dict[str, Any] = dict(figures)
         self._sites = tuple(sites)
         self._code = code
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
-                           if name != "packed" or isinstance(self.func.body, Netlist)}
+                           if name != "packed_rows" or isinstance(self.func.body, Netlist)}
         self._scratch_bytes = scratch
+        self._team = Team(threads)
         self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
@@ -110,9 +114,13 @@ class NativeFunction:
         initial = self.initial(batch, dict(state or {}))
         outputs = [np.empty((batch, steps, *p.type.shape) if func.is_stepped(p) else (batch, *p.type.shape),
                             compact_dtype(p.type)) for p in func.results]
-        if batch:
+
+        def part(start: int, stop: int) -> None:
+            given, made = [a[start:stop] for a in arrays], [o[start:stop] for o in outputs]
             with self._scratch() as scratch:
-                self._call("run", scratch, batch, steps, _pointers(arrays), _pointers(outputs), initial)
+                self._call("run", scratch, stop - start, steps, _pointers(given), _pointers(made),
+                           None if initial is None else initial[start:stop])
+        self._team.each(batch, self._samples, part)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.results, outputs, strict=True)}
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -128,14 +136,24 @@ class NativeFunction:
         if words.ndim != 2 or len(words) != body.inputs:
             raise error(f"@{self.func.name} takes words of shape [{body.inputs}, n], got {list(words.shape)}")
         out = np.empty((len(body.outputs), words.shape[1]), np.uint64)
-        if out.size:
+        pitch = words.shape[1]
+
+        def part(start: int, stop: int) -> None:
             with self._scratch() as scratch:
-                self._call("packed", scratch, words.shape[1], words, out)
+                self._call("packed_rows", scratch, stop - start, pitch, words.ctypes.data + 8 * start,
+                           out.ctypes.data + 8 * start)
+        if out.size:
+            self._team.each(pitch, PART // 64, part)
         return out
 
     def stepper(self, batch: int = 1, state: Mapping[str, Any] | None = None) -> NativeStepper:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
+
+    @property
+    def _samples(self) -> int:
+        """How many samples a thread should have at least: a netlist evaluates many in one go."""
+        return PART if isinstance(self.func.body, Netlist) else 1
 
     @contextmanager
     def _scratch(self) -> Generator[NDArray[np.uint8]]:
@@ -146,8 +164,11 @@ class NativeFunction:
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
-        with self._scratch() as scratch:
-            self._call("step", scratch, records, len(records), _pointers(inputs), _pointers(outputs))
+        def part(start: int, stop: int) -> None:
+            with self._scratch() as scratch:
+                self._call("step", scratch, records[start:stop], stop - start,
+                           _pointers([a[start:stop] for a in inputs]), _pointers([a[start:stop] for a in outputs]))
+        self._team.each(len(records), self._samples, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
         status = self._functions[name](*(
@@ -252,25 +273,29 @@ def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
     return checked
 
 
-def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto") -> NativeFunction:
+def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto",
+                   threads: int = 1) -> NativeFunction:
     """Compile a module's entry for this process.
 
     `cpu` is the host by default. `shape` says how netlists become code: `straight`, `table`, or by size (`auto`).
+    `threads` is how many split each call's samples; 0 takes one for each core. Answers do not depend on it.
     """
+    if shape not in SHAPES:
+        raise error(f"shape={shape} is not one of {', '.join(SHAPES)}")
     problems = [d for func in reachable(module) for d in refusals(func)]
     if problems:
         raise CircuitError(problems)
     processor = targets.host() if cpu is None else targets.named(cpu)
     unit = Unit(module, processor, "circuit", by_address=True, shape=shape)
     write_program(unit)
-    return native_of(unit, level=level)
+    return native_of(unit, level=level, threads=threads)
 
 
-def native_of(unit: Unit, *, level: int = 2) -> NativeFunction:
+def native_of(unit: Unit, *, level: int = 2, threads: int = 1) -> NativeFunction:
     """Make code for this process of what was written."""
     entry = unit.program.entry.name
     return NativeFunction(unit.program, unit.prefix, Code(unit, level=level), unit.sites, unit.scratch[entry],
-                          unit.figures)
+                          unit.figures, threads)
 
 
 def load_library(path: Path, module: Module, ports: Mapping[str, Any]) -> NativeFunction:

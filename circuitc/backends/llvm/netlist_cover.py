@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .netlist_program import Program
+from .netlist_program import Program, dependence, operands_of
 
 _KEPT = 5
 _LEAF_PATTERNS = (0xF0, 0xCC, 0xAA)
@@ -25,18 +25,6 @@ def cover(program: Program) -> Program:
     return _chosen(program, _recovered(program, kept, first), first)
 
 
-def _needed(program: Program) -> list[tuple[int, ...]]:
-    """List for each step the operands that it depends on."""
-    return [tuple(n for n, used in zip(names, _dependence(table), strict=True) if used and n)
-            for table, names in zip(program.table.tolist(), program.operand.tolist(), strict=True)]
-
-
-@lru_cache(maxsize=256)
-def _dependence(table: int) -> tuple[bool, bool, bool]:
-    """Tell which operands a truth table depends on."""
-    return (table >> 4 != table & 0x0F, table >> 2 & 0x33 != table & 0x33, table >> 1 & 0x55 != table & 0x55)
-
-
 def _kept_cuts(program: Program) -> list[list[Cut]]:
     """Give each step its best cuts by area flow, the best first."""
     first = 1 + program.inputs
@@ -44,10 +32,10 @@ def _kept_cuts(program: Program) -> list[list[Cut]]:
     share = (1.0 / np.maximum(users, 1)).tolist()
     flow = [0.0] * program.values
     kept: list[list[Cut]] = [[(v,)] if v else [()] for v in range(first)]
-    for step, names in enumerate(_needed(program)):
+    for step, names in enumerate(operands_of(program)):
         value = first + step
         found: set[Cut] = {()}
-        for name in names:
+        for name in filter(None, names):
             found = {merged for a in found for b in kept[name] if len(merged := _union(a, b)) <= 3}
         ranked = sorted((sum(flow[leaf] for leaf in cut), len(cut), cut) for cut in found)[:_KEPT]
         flow[value] = (1.0 + ranked[0][0]) * share[value]
@@ -130,7 +118,7 @@ def _function(value: int, cut: Cut, tables: list[int], operands: list[list[int]]
     while stack:
         node = stack[-1]
         table, names = tables[node - first], operands[node - first]
-        wanted = [n if used else 0 for n, used in zip(names, _dependence(table), strict=True)]
+        wanted = [n if used else 0 for n, used in zip(names, dependence(table), strict=True)]
         missing = [n for n in wanted if n not in known]
         if missing:
             stack += missing

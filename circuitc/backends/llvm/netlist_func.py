@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import llvmlite.ir as ir
 
 from circuitc.ir import Func, Netlist
 
 from .kernel import Kernel, index
 from .memory import I64, POINTER
-from .netlist_cover import cover
+from .netlist_mapped import mapped
 from .netlist_program import program_of
 from .netlist_steps import Block, Rows
 from .netlist_straight import straight
@@ -16,12 +18,15 @@ from .netlist_table import table
 from .ports import RUN, STEP
 from .unit import Unit
 
-STRAIGHT_STEPS = 30_000  # straight-line code takes 15-20 us a step to make
-EVALUATE = (POINTER, I64, POINTER, I64, POINTER)  # inputs, stride of rows, outputs, stride, slots
+STRAIGHT_GATES = 100_000    # straight-line code takes 30 us a gate to make
+TILES = 4                   # blocks of patterns that share one fetch of the instructions
+TILES_BYTES = 512 << 10     # of all tiles together, so that they stay in the second cache
+EVALUATE = (POINTER, I64, POINTER, I64)  # working memory, tiles, pointers to rows, offset in them
+PACKED = (POINTER, I64, I64, POINTER, POINTER)  # working memory, words, words from row to row, inputs, outputs
 
 
 def write_netlist_func(unit: Unit, func: Func, netlist: Netlist) -> None:
-    """Write a func with a netlist body: `run`, and for the entry `step` and `<prefix>_packed`."""
+    """Write a func with a netlist body: `run`, and for the entry `step`, `<prefix>_packed`, `<prefix>_packed_rows`."""
     writer = _NetlistFunc(unit, func, netlist, *_evaluator(unit, func, netlist))
     unit.runs[func.name] = writer.run()
     if func.name == unit.program.entry.name:
@@ -29,25 +34,25 @@ def write_netlist_func(unit: Unit, func: Func, netlist: Netlist) -> None:
         writer.packed()
 
 
-def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, int]:
-    """Write the function that evaluates one block, and give the bytes of slots that it needs."""
-    program = program_of(netlist)
-    shape = unit.shape if unit.shape != "auto" else "straight" if program.steps <= STRAIGHT_STEPS else "table"
-    if program.steps <= STRAIGHT_STEPS:
-        program = cover(program)
+def _evaluator(unit: Unit, func: Func, netlist: Netlist) -> tuple[ir.Function, int, int]:
+    """Write the function that evaluates (see `Straight`); give the bytes of a tile, and the most tiles."""
+    shape = unit.shape if unit.shape != "auto" else "straight" if netlist.gates <= STRAIGHT_GATES else "table"
     prefix = unit.name(f"{func.name}.net")
-    unit.figures[f"{func.name}: code"] = f"{shape}, {program.steps} steps of at most three operands"
     kernel = unit.kernel(f"{func.name}.evaluate", list(EVALUATE))
     if shape == "straight":
+        program, origin = mapped(netlist)
         code = straight(program, unit.target, prefix, unit.chunk)
-        for function in unit.functions(kernel, code.text, code.names, EVALUATE, level=0):
+        for function in unit.functions(kernel, code.text, code.names, EVALUATE, level=1):
             kernel.builder.call(function, kernel.arguments)
-        return kernel.finish(), code.bytes
-    data = table(program, unit.target, prefix)
+        unit.figures[f"{func.name}: code"] = f"straight, {program.steps} steps, cover: {origin}"
+        size = max(1, code.rows) * 8 * unit.target.lanes
+        return kernel.finish(), size, max(1, min(TILES, TILES_BYTES // size))
+    data = table(program_of(netlist), unit.target, prefix)
     pointers = [unit.data(a) if a.size else POINTER(None) for a in (data.runs, data.operands, data.results)]
-    (function,) = unit.functions(kernel, data.text, [data.name], (*EVALUATE, *[POINTER] * 3), level=2)
+    (function,) = unit.functions(kernel, data.text, [data.name], [*EVALUATE, *[POINTER] * 3], level=2)
     kernel.builder.call(function, [*kernel.arguments, *pointers])
-    return kernel.finish(), data.bytes
+    unit.figures[f"{func.name}: code"] = f"table, {len(data.operands)} steps, {data.rows} rows"
+    return kernel.finish(), data.rows * 8 * unit.target.lanes, 1
 
 
 class _NetlistFunc(Rows):
@@ -59,6 +64,7 @@ class _NetlistFunc(Rows):
         b = kernel.builder
         block = 64 * self.lanes
         blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
+        self.point_inside(kernel, scratch)
         with kernel.loop(blocks) as which:
             base = b.mul(which, index(block))
             left = b.sub(batch, base)
@@ -75,6 +81,7 @@ class _NetlistFunc(Rows):
         b = kernel.builder
         block = 64 * self.lanes
         blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
+        self.point_inside(kernel, scratch)
         with kernel.loop(blocks) as which:
             base = b.mul(which, index(block))
             left = b.sub(batch, base)
@@ -90,28 +97,45 @@ class _NetlistFunc(Rows):
         return kernel.finish()
 
     def packed(self) -> None:
-        """Write `<prefix>_packed(scratch, words, in, out)`: rows of n words; a part of a block goes through copies."""
+        """Write `<prefix>_packed(scratch, words, in, out)` and its form for a range of columns."""
+        rows = self._packed_rows()
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed", [POINTER, I64, POINTER, POINTER],
                         internal=False)
         scratch, words, source, target = kernel.arguments
-        b, lanes = kernel.builder, self.lanes
-        stride = b.mul(words, index(8))
+        kernel.builder.call(rows, [scratch, words, words, source, target])
+        kernel.finish()
+
+    def _packed_rows(self) -> ir.Function:
+        """Write `<prefix>_packed_rows`: gates read and write the caller's rows; a part of a vector goes through ours."""
+        kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed_rows", list(PACKED), internal=False)
+        scratch, words, pitch, source, target = kernel.arguments
+        b, lanes, tiles = kernel.builder, self.lanes, self.tiles
+        stride = b.mul(pitch, index(8))
+        outer = kernel.at(scratch, self.outer_pointers)
+        self.point(kernel, outer, source, target, stride)
         whole = b.sdiv(words, index(lanes))
-        with kernel.loop(whole) as block:
-            at = b.mul(block, index(8 * lanes))
-            b.call(self.block_function, [kernel.at(source, at), stride, kernel.at(target, at), stride, scratch])
+        with kernel.loop(b.sdiv(b.add(whole, index(tiles - 1)), index(tiles))) as block:
+            done = b.mul(block, index(tiles))
+            left = b.sub(whole, done)
+            count = b.select(b.icmp_signed("<", left, index(tiles)), left, index(tiles))
+            self.evaluate(kernel, scratch, count, outer, b.mul(done, index(8 * lanes)))
         done = b.mul(whole, index(lanes))
         rest = b.sub(words, done)
         with b.if_then(b.icmp_signed(">", rest, index(0))):
-            if self.netlist.inputs:
-                with kernel.loop(self.netlist.inputs) as row, kernel.loop(rest) as w:
-                    word = kernel.load(kernel.at(source, b.add(b.add(b.mul(row, words), done), w), I64), I64)
-                    at = b.add(b.mul(row, index(lanes)), w)
-                    b.store(word, kernel.at(kernel.at(scratch, self.in_rows), at, I64))
+            self.point_inside(kernel, scratch)
+            at = b.mul(done, index(8))
+            self._copy(kernel, kernel.at(scratch, self.in_rows), index(8 * lanes), kernel.at(source, at), stride,
+                       self.netlist.inputs, rest)
             self.evaluate(kernel, scratch)
-            if len(self.netlist.outputs):
-                with kernel.loop(len(self.netlist.outputs)) as row, kernel.loop(rest) as w:
-                    at = b.add(b.mul(row, index(lanes)), w)
-                    word = kernel.load(kernel.at(kernel.at(scratch, self.out_rows), at, I64), I64)
-                    b.store(word, kernel.at(target, b.add(b.add(b.mul(row, words), done), w), I64))
-        kernel.finish()
+            self._copy(kernel, kernel.at(target, at), stride, kernel.at(scratch, self.out_rows), index(8 * lanes),
+                       len(self.netlist.outputs), rest)
+        return kernel.finish()
+
+    def _copy(self, kernel: Kernel, target: Any, pitch: Any, source: Any, source_pitch: Any, rows: int,
+              words: Any) -> None:
+        """Copy some words of each row."""
+        b = kernel.builder
+        if rows:
+            with kernel.loop(rows) as row, kernel.loop(words) as w:
+                word = kernel.load(kernel.at(kernel.at(source, b.mul(row, source_pitch)), w, I64), I64)
+                b.store(word, kernel.at(kernel.at(target, b.mul(row, pitch)), w, I64))

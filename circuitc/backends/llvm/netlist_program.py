@@ -42,6 +42,18 @@ class Program:
         return 1 + self.inputs + self.steps
 
 
+@lru_cache(maxsize=256)
+def dependence(table: int) -> tuple[bool, bool, bool]:
+    """Tell which operands a truth table depends on."""
+    return (table >> 4 != table & 0x0F, table >> 2 & 0x33 != table & 0x33, table >> 1 & 0x55 != table & 0x55)
+
+
+def operands_of(program: Program) -> list[tuple[int, ...]]:
+    """List for each step the values that it depends on, each once."""
+    return [tuple(dict.fromkeys(n for n, used in zip(names, dependence(table), strict=True) if used))
+            for table, names in zip(program.table.tolist(), program.operand.tolist(), strict=True)]
+
+
 def _flips() -> NDArray[np.uint8]:
     """Tabulate truth tables with inverted operands: [table, mask], mask bit 2 for the first operand."""
     rows = np.arange(8)

@@ -17,18 +17,25 @@ from .unit import Unit
 
 
 class Rows:
-    """One func's working memory (slots; rows of inputs, outputs and held outputs; small things) and what fills it."""
+    """One func's working memory (tiles; rows of inputs, outputs and held outputs; pointers to rows; small things).
 
-    def __init__(self, unit: Unit, func: Func, netlist: Netlist, evaluator: ir.Function, slots: int) -> None:
+    Samples are packed into the rows here, where `run` and `step` evaluate one tile at a time; `packed` evaluates the
+    caller's rows, several tiles at a time.
+    """
+
+    def __init__(self, unit: Unit, func: Func, netlist: Netlist, evaluator: ir.Function, tile: int, tiles: int) -> None:
         self.unit, self.func, self.netlist = unit, func, netlist
         self.lanes = unit.target.lanes
         self.layout = registers_of(func)
         self.block_function = evaluator
         self.start = unit.data(np.frombuffer(initial_bytes(func), np.uint8)) if func.registers else None
         row = 8 * self.lanes
-        self.in_rows = aligned_up(slots)
+        self.tiles = tiles
+        self.in_rows = aligned_up(tiles * tile)
         self.out_rows = self.in_rows + aligned_up(netlist.inputs * row)
-        self.held_rows = self.out_rows + aligned_up(len(netlist.outputs) * row)
+        self.inner_pointers = self.out_rows + aligned_up(len(netlist.outputs) * row)
+        self.outer_pointers = self.inner_pointers + aligned_up(8 * (netlist.inputs + len(netlist.outputs)))
+        self.held_rows = self.outer_pointers + aligned_up(8 * (netlist.inputs + len(netlist.outputs)))
         self.done_row = self.held_rows + aligned_up(len(netlist.outputs) * row)
         self.taken = self.done_row + aligned_up(row)
         self.working = self.taken + 8 * 64 * self.lanes
@@ -41,10 +48,25 @@ class Rows:
     def row(self, scratch: Any, kernel: Kernel, base: int, bit: int) -> Any:
         return kernel.at(scratch, base + bit * 8 * self.lanes)
 
-    def evaluate(self, kernel: Kernel, scratch: Any) -> None:
-        stride = index(8 * self.lanes)
-        kernel.builder.call(self.block_function, [kernel.at(scratch, self.in_rows), stride,
-                                            kernel.at(scratch, self.out_rows), stride, scratch])
+    def point(self, kernel: Kernel, pointers: Any, inputs: Any, outputs: Any, stride: Any) -> None:
+        """Write down where the rows of inputs and outputs lie."""
+        b, first = kernel.builder, self.netlist.inputs
+        for start, count, base in ((0, first, inputs), (first, len(self.netlist.outputs), outputs)):
+            if count:
+                with kernel.loop(count) as k:
+                    place = kernel.at(kernel.at(pointers, start, POINTER), k, POINTER)
+                    b.store(kernel.at(base, b.mul(k, stride)), place)
+
+    def point_inside(self, kernel: Kernel, scratch: Any) -> None:
+        """Write down where our own rows lie."""
+        self.point(kernel, kernel.at(scratch, self.inner_pointers), kernel.at(scratch, self.in_rows),
+                   kernel.at(scratch, self.out_rows), index(8 * self.lanes))
+
+    def evaluate(self, kernel: Kernel, scratch: Any, tiles: Any = None, pointers: Any = None,
+                 offset: Any = None) -> None:
+        """Evaluate some tiles of the rows pointed to, by default the one in our own rows."""
+        kernel.builder.call(self.block_function, [
+            scratch, tiles or index(1), pointers or kernel.at(scratch, self.inner_pointers), offset or index(0)])
 
     def pack(self, kernel: Kernel, scratch: Any, t: Type, source: Any, stride: Any, count: Any, bit: int) -> None:
         kernel.builder.call(packer(self.unit, t), [source, stride, index(t.size), count, self.row(

@@ -1,157 +1,112 @@
-"""Small netlists as straight-line code: one instruction a step, in functions of a few hundred steps.
+"""Small netlists as straight-line code, in functions of a few hundred steps.
 
-Written as text, since building a node object for each instruction would cost more than compiling it. On AVX-512 each
-step is the ternary-logic instruction: plain `and` and `xor -1` on 512 bits drive LLVM into a pattern search of 1-3 ms
-a gate. Instructions are selected without optimisation (`optnone`): each is wanted as it stands.
+For AVX-512 and AVX2 registers are chosen here and the code is written as assembly (`netlist_assembly`). Other machines
+get LLVM's own instructions, as text: building an object for each would cost more than compiling it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from .netlist_program import Int32, Program
+from .netlist_assembly import CHUNK, Straight, assembly
+from .netlist_binary import OR, binary
+from .netlist_order import ordered
+from .netlist_program import AND, XOR, Program
+from .netlist_registers import ANDNOTS
 from .target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Straight:
-    """The text of a module with functions `names`, to be called in order with (inputs, stride, outputs, stride, slots).
-
-    Rows of words lie a stride (in bytes) apart. `slots` is working memory of `bytes` bytes for values that live from
-    one function to a later one.
-    """
-
-    text: str
-    names: tuple[str, ...]
-    bytes: int
+PORTABLE_CHUNK = 250  # LLVM's register allocator takes longer than in proportion
+_NAMES = {AND: "and", OR: "or", XOR: "xor", **dict.fromkeys(ANDNOTS, "and")}
 
 
-def depth_first(program: Program) -> Program:
-    """Reorder steps so that each is made shortly before it is used, which keeps few values alive; drops unused ones.
-
-    A plain loop: 1 us a step.
-    """
-    first, operand = 1 + program.inputs, program.operand.tolist()
-    new = [-1] * program.values
-    new[:first] = range(first)
-    order: list[int] = []
-    for root in (program.outputs >> 1).tolist():
-        stack = [root]
-        while stack:
-            value = stack[-1]
-            if new[value] >= 0:
-                stack.pop()
-                continue
-            missing = [v for v in operand[value - first] if new[v] < 0]
-            if missing:
-                stack.extend(reversed(missing))
-                continue
-            stack.pop()
-            new[value] = first + len(order)
-            order.append(value - first)
-    renamed = np.array(new, np.int32)
-    outputs = renamed[program.outputs >> 1] << 1 | (program.outputs & 1)
-    return Program(program.inputs, program.table[order], renamed[program.operand[order]], outputs.astype(np.int32))
-
-
-def straight(program: Program, target: Target, prefix: str, chunk: int) -> Straight:
-    """Write a program as straight-line functions."""
-    program = depth_first(program)
-    return _Writer(program, target, prefix, chunk).write()
+def straight(program: Program, target: Target, prefix: str, chunk: int | None = None) -> Straight:
+    """Write a program as straight-line functions of at most `chunk` steps."""
+    if target.has_assembly:
+        return assembly(program, target, prefix, chunk or CHUNK)
+    return _Writer(ordered(binary(program)), target, prefix, chunk or PORTABLE_CHUNK).write()
 
 
 class _Writer:
-    """The writing of one program: which value lies in which slot, and the text of each chunk."""
+    """The writing of one program of two-operand steps: which value lies in which row, and the text of each chunk."""
 
     def __init__(self, program: Program, target: Target, prefix: str, chunk: int) -> None:
         self.program, self.target, self.prefix, self.chunk = program, target, prefix, chunk
         self.vector = f"<{target.lanes} x i64>"
-        self.ones = "splat (i64 -1)"
         self.first = 1 + program.inputs
         self.chunks = max(1, -(-program.steps // chunk))
-        self.slot, self.slots = _slots(program, chunk)
+        self.row, self.rows = _rows(program, chunk)
 
     def write(self) -> Straight:
         names = tuple(f"{self.prefix}.gates{k}" for k in range(self.chunks))
         lines = [f'target triple = "{self.target.triple}"']
-        if self.target.ternary:
-            lines.append("declare <8 x i64> @llvm.x86.avx512.pternlog.q.512(<8 x i64>, <8 x i64>, <8 x i64>, i32)")
         for k, name in enumerate(names):
-            lines.append(f"define void @{name}(ptr %in, i64 %is, ptr %out, i64 %os, ptr %slots) noinline optnone {{")
-            lines += self._chunk(k)
-            lines += ["  ret void", "}"]
-        return Straight("\n".join(lines) + "\n", names, self.slots * self.target.vector_bits // 8)
+            lines += [f"define void @{name}(ptr noalias %memory, i64 %tiles, ptr %pointers, i64 %offset) noinline {{",
+                      "entry:", "  br label %tile", "tile:",
+                      "  %m = phi ptr [ %memory, %entry ], [ %next, %tile ]",
+                      "  %o = phi i64 [ %offset, %entry ], [ %further, %tile ]",
+                      "  %left = phi i64 [ %tiles, %entry ], [ %less, %tile ]",
+                      *self._chunk(k),
+                      f"  %next = getelementptr {self.vector}, ptr %m, i64 {self.rows}",
+                      f"  %further = add i64 %o, {8 * self.target.lanes}",
+                      "  %less = sub i64 %left, 1", "  %done = icmp eq i64 %less, 0",
+                      "  br i1 %done, label %end, label %tile", "end:", "  ret void", "}"]
+        return Straight("\n".join(lines) + "\n", names, self.rows)
 
     def _chunk(self, k: int) -> Iterator[str]:
         start, stop = k * self.chunk, min((k + 1) * self.chunk, self.program.steps)
         known: set[int] = set()
         tables, operands = self.program.table[start:stop].tolist(), self.program.operand[start:stop].tolist()
-        for step, (table, names) in enumerate(zip(tables, operands, strict=True), start):
+        for step, (table, (x, y, _)) in enumerate(zip(tables, operands, strict=True), start):
             value = self.first + step
-            for operand in names:
+            for operand in (x, y):
                 if operand not in known:
                     known.add(operand)
                     yield from self._load(operand)
             known.add(value)
-            yield from self._step(value, table, names)
-            if self.slot[value] >= 0:
-                yield f"  %s{value} = getelementptr {self.vector}, ptr %slots, i64 {self.slot[value]}"
+            yield from _two_operands(self.vector, f"%v{value}", table, f"%v{x}", f"%v{y}")
+            if self.row[value] >= 0:
+                yield f"  %s{value} = getelementptr {self.vector}, ptr %m, i64 {self.row[value]}"
                 yield f"  store {self.vector} %v{value}, ptr %s{value}"
-        for row, literal in enumerate(self.program.outputs.tolist()):
-            owner = max(0, (literal >> 1) - self.first) // self.chunk
-            if owner == k:
-                yield from self._output(row, literal, known)
+        for k_output, literal in enumerate(self.program.outputs.tolist()):
+            value = literal >> 1
+            if max(0, value - self.first) // self.chunk == k:
+                if value and value not in known:
+                    known.add(value)
+                    yield from self._load(value)
+                name = f"%v{value}" if value else "zeroinitializer"
+                if literal & 1:
+                    yield f"  %n{k_output} = xor {self.vector} {name}, splat (i64 -1)"
+                    name = f"%n{k_output}"
+                yield from self._outside(self.first - 1 + k_output, f"%q{k_output}")
+                yield f"  store {self.vector} {name}, ptr %q{k_output}, align 8"
 
     def _load(self, value: int) -> Iterator[str]:
-        """Load an input or a value of an earlier chunk."""
-        if value == 0:
-            yield f"  %v0 = bitcast {self.vector} zeroinitializer to {self.vector}"
-        elif value < self.first:
-            yield f"  %o{value} = mul i64 %is, {value - 1}"
-            yield f"  %p{value} = getelementptr i8, ptr %in, i64 %o{value}"
+        if value < self.first:
+            yield from self._outside(value - 1, f"%p{value}")
             yield f"  %v{value} = load {self.vector}, ptr %p{value}, align 8"
         else:
-            yield f"  %p{value} = getelementptr {self.vector}, ptr %slots, i64 {self.slot[value]}"
+            yield f"  %p{value} = getelementptr {self.vector}, ptr %m, i64 {self.row[value]}"
             yield f"  %v{value} = load {self.vector}, ptr %p{value}"
 
-    def _step(self, value: int, table: int, names: list[int]) -> Iterator[str]:
-        v = self.vector
-        if self.target.ternary:
-            x, y, z = (f"{v} %v{n}" for n in names)
-            yield f"  %v{value} = call {v} @llvm.x86.avx512.pternlog.q.512({x}, {y}, {z}, i32 {table})"
-            return
-        yield from plain_step(v, f"%v{value}", table, [f"%v{n}" for n in names])
+    def _outside(self, k: int, name: str) -> Iterator[str]:
+        """Give the place in a row of the inputs or outputs."""
+        yield f"  {name}.p = getelementptr ptr, ptr %pointers, i64 {k}"
+        yield f"  {name}.r = load ptr, ptr {name}.p"
+        yield f"  {name} = getelementptr i8, ptr {name}.r, i64 %o"
 
-    def _output(self, row: int, literal: int, known: set[int]) -> Iterator[str]:
-        value, v = literal >> 1, self.vector
-        if value not in known:
-            known.add(value)
-            yield from self._load(value)
-        yield f"  %r{row} = mul i64 %os, {row}"
-        yield f"  %q{row} = getelementptr i8, ptr %out, i64 %r{row}"
-        name = f"%v{value}"
-        if literal & 1:
-            name = f"%n{row}"
-            if self.target.ternary:
-                x = f"{v} %v{value}"
-                yield f"  {name} = call {v} @llvm.x86.avx512.pternlog.q.512({x}, {x}, {x}, i32 15)"
-            else:
-                yield f"  {name} = xor {v} %v{value}, {self.ones}"
-        yield f"  store {v} {name}, ptr %q{row}, align 8"
-
-
-def _slots(program: Program, chunk: int) -> tuple[list[int], int]:
-    """Give each value that a later chunk reads a slot, used again after its last reader; -1 for the others."""
+def _rows(program: Program, chunk: int) -> tuple[list[int], int]:
+    """Give each value that a later chunk reads a row, used again after its last reader (-1 for the others); count rows.
+    """
     first = 1 + program.inputs
     home = np.maximum(np.arange(program.values) - first, 0) // chunk
     last = home.copy()
     reader = np.repeat(np.arange(program.steps) // chunk, 3)
     np.maximum.at(last, program.operand.ravel(), reader)
     kept = np.flatnonzero((last > home) & (np.arange(program.values) >= first))
-    slot = np.full(program.values, -1, np.int64)
+    row = np.full(program.values, -1, np.int64)
     free: list[int] = []
     ending: dict[int, list[int]] = {}
     done = count = 0
@@ -162,52 +117,35 @@ def _slots(program: Program, chunk: int) -> tuple[list[int], int]:
         if not free:
             free.append(count)
             count += 1
-        slot[value] = free.pop()
-        ending.setdefault(int(last[value]), []).append(int(slot[value]))
-    return slot.tolist(), count
+        row[value] = free.pop()
+        ending.setdefault(int(last[value]), []).append(int(row[value]))
+    return row.tolist(), count
 
 
-def plain_step(v: str, result: str, table: int, names: list[str]) -> Iterator[str]:
-    """Write a function of three values in and, or, xor: a case for each shape that one or two of them say, else a mux.
-
-    Tables of the two halves (first operand 0 and 1) are functions of the other two operands.
-    """
-    lines: list[str] = []
-
-    def emit(op: str, a: str, b: str) -> str:
-        lines.append(f"  {result}.{len(lines)} = {op} {v} {a}, {b}")
-        return f"{result}.{len(lines) - 1}"
-
-    def inverted(a: str) -> str:
-        return emit("xor", a, "splat (i64 -1)") if a not in ("zeroinitializer", "splat (i64 -1)") else (
-            "splat (i64 -1)" if a == "zeroinitializer" else "zeroinitializer")
-
-    def function(bits: int, inputs: list[str]) -> str:
-        rows = 1 << len(inputs)
-        if bits in (0, (1 << rows) - 1):
-            return "splat (i64 -1)" if bits else "zeroinitializer"
-        half = rows // 2
-        low, high = bits & ((1 << half) - 1), bits >> half
-        x, rest = inputs[0], inputs[1:]
-        full = (1 << half) - 1
-        if low == high:
-            return function(low, rest)
-        if low ^ high == full:
-            return emit("xor", x, function(low, rest)) if low != full else inverted(x) if low else x
-        if low == 0:
-            return emit("and", x, function(high, rest))
-        if high == 0:
-            return emit("and", inverted(x), function(low, rest))
-        if high == full:
-            return emit("or", x, function(low, rest))
-        if low == full:
-            return emit("or", inverted(x), function(high, rest))
-        a, b = function(low, rest), function(high, rest)
-        return emit("xor", a, emit("and", x, emit("xor", a, b)))
-
-    answer = function(table, names)
-    yield from lines
-    yield f"  {result} = or {v} {answer}, zeroinitializer"
+def plain_step(v: str, result: str, table: int, names: Sequence[str]) -> Iterator[str]:
+    """Write a function of three values in and, or, xor."""
+    steps, output = _binary_steps(table)
+    known = ["zeroinitializer", *names]
+    for function, x, y in steps:
+        yield from _two_operands(v, name := f"{result}.{len(known)}", function, known[x], known[y])
+        known.append(name)
+    yield f"  {result} = xor {v} {known[output >> 1]}, {'splat (i64 -1)' if output & 1 else 'zeroinitializer'}"
 
 
-__all__ = ["Int32", "Straight", "depth_first", "plain_step", "straight"]
+@lru_cache(maxsize=256)
+def _binary_steps(table: int) -> tuple[list[tuple[int, int, int]], int]:
+    """Give a function of three values in steps of two (see `binary`), and the literal of the answer."""
+    one = binary(Program(3, np.array([table], np.uint8), np.array([[1, 2, 3]], np.int32), np.array([8], np.int32)))
+    return [(t, x, y) for t, (x, y, _) in zip(one.table.tolist(), one.operand.tolist(), strict=True)], int(one.outputs[0])
+
+
+def _two_operands(v: str, result: str, table: int, x: str, y: str) -> Iterator[str]:
+    """Write one of the functions that `binary` leaves."""
+    if table in ANDNOTS:
+        x, y = (x, y) if table == ANDNOTS[0] else (y, x)
+        yield f"  {result}.n = xor {v} {x}, splat (i64 -1)"
+        x = f"{result}.n"
+    yield f"  {result} = {_NAMES[table]} {v} {x}, {y}"
+
+
+__all__ = ["Straight", "plain_step", "straight"]

@@ -6,8 +6,10 @@ for each truth table that occurs. Values lie in slots that are used again once n
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +18,21 @@ from .netlist_program import Int32, Program
 from .netlist_straight import plain_step
 from .target import Target
 
+_BLOCK = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """The kernel's text and name, and the data it reads.
 
-    It is called with (inputs, stride, outputs, stride, slots, runs, operands, outputs). A run is (truth table's
-    place in the switch, number of steps); `operands` are slots (x, y, z, result) of each step; `results` are literals
-    of slots.
+    It is called as straight-line code is, and with (runs, operands, results). Working memory is `rows` vectors: false,
+    inputs, values; only one tile is evaluated. A run is (truth table's place in the switch, number of steps); `operands` are rows (x, y, z, result) of each
+    step; `results` are literals of rows.
     """
 
     text: str
     name: str
-    bytes: int
+    rows: int
     runs: Int32
     operands: Int32
     results: Int32
@@ -38,10 +42,10 @@ def table(program: Program, target: Target, prefix: str) -> Table:
     """Lay a program out as data and write the kernel for it."""
     program = _normalised(program)
     order, runs, tables = _runs(program)
-    operands, results, slots = _allocated(program, order)
+    operands, results, rows = _allocated(program, order)
     name = f"{prefix}.table"
     text = "\n".join(_kernel(name, program, target, tables, len(runs), len(results)))
-    return Table(text + "\n", name, slots * target.vector_bits // 8, runs, operands, results)
+    return Table(text + "\n", name, rows, runs, operands, results)
 
 
 def _normalised(program: Program) -> Program:
@@ -52,13 +56,19 @@ def _normalised(program: Program) -> Program:
     return Program(program.inputs, np.where(swap, np.uint8(0x30), program.table), operand, program.outputs)
 
 
-def _levels(program: Program) -> NDArray[np.int64]:
+def _blocks(rows: NDArray[Any]) -> Iterator[Any]:
+    """Give the rows of an array as Python numbers, a block at a time: ten million rows as lists would take 2 GB."""
+    for start in range(0, len(rows), _BLOCK):
+        yield from rows[start:start + _BLOCK].tolist()
+
+
+def _levels(program: Program) -> NDArray[np.int32]:
     """Give each step's level; a plain loop, 0.3 us a step."""
     first = 1 + program.inputs
-    level = [0] * program.values
-    for value, (x, y, z) in enumerate(program.operand.tolist(), first):
+    level = array("i", bytes(4 * program.values))
+    for value, (x, y, z) in enumerate(_blocks(program.operand), first):
         level[value] = 1 + max(level[x], level[y], level[z])
-    return np.array(level[first:], np.int64)
+    return np.array(level[first:], np.int32)
 
 
 def _runs(program: Program) -> tuple[NDArray[np.int64], Int32, list[int]]:
@@ -75,21 +85,19 @@ def _runs(program: Program) -> tuple[NDArray[np.int64], Int32, list[int]]:
 
 
 def _allocated(program: Program, order: NDArray[np.int64]) -> tuple[Int32, Int32, int]:
-    """Give each step's slots, the outputs' literals of slots, and the number of slots.
-
-    Slots 0..inputs are false and the inputs. A plain loop: 0.8 us a step.
-    """
+    """Give each step's rows, the outputs' literals of rows, and the number of rows. A plain loop: 0.8 us a step."""
     first = 1 + program.inputs
-    position = np.empty(program.steps, np.int64)
-    position[order] = np.arange(program.steps)
-    last = np.full(program.values, -1, np.int64)
-    np.maximum.at(last, program.operand.ravel(), np.repeat(position, 3))
+    position = np.empty(program.steps, np.int32)
+    position[order] = np.arange(program.steps, dtype=np.int32)
+    last = np.full(program.values, -1, np.int32)
+    for k in range(3):
+        np.maximum.at(last, program.operand[:, k], position)
     last[program.outputs >> 1] = program.steps
-    slot = list(range(first)) + [-1] * program.steps
-    lasts, operands = last.tolist(), program.operand[order].tolist()
+    lasts = array("i", last.tobytes())
+    slot = array("i", range(first)) + array("i", bytes(4 * program.steps))
     free: list[int] = []
     count = first
-    for when, (step, names) in enumerate(zip(order.tolist(), operands, strict=True)):
+    for when, (step, names) in enumerate(zip(_blocks(order), _blocks(program.operand[order]), strict=True)):
         for value in set(names):
             if lasts[value] == when and value >= first:
                 free.append(slot[value])
@@ -111,7 +119,7 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
     yield f'target triple = "{target.triple}"'
     if target.ternary:
         yield "declare <8 x i64> @llvm.x86.avx512.pternlog.q.512(<8 x i64>, <8 x i64>, <8 x i64>, i32)"
-    yield (f"define void @{name}(ptr %in, i64 %is, ptr %out, i64 %os, ptr noalias %slots, ptr noalias %runs, "
+    yield (f"define void @{name}(ptr noalias %slots, i64 %tiles, ptr %pointers, i64 %offset, ptr noalias %runs, "
            "ptr noalias %operands, ptr noalias %results) noinline {")
     yield "entry:"
     yield f"  store {v} zeroinitializer, ptr %slots"
@@ -130,6 +138,7 @@ def _kernel(name: str, program: Program, target: Target, tables: list[int], runs
         yield f"  %runs_end = icmp eq i64 %run_next, {runs}"
         yield "  br i1 %runs_end, label %ending, label %pick"
     yield "ending:"
+    yield f"  %outs = getelementptr ptr, ptr %pointers, i64 {program.inputs}"
     yield f"  br label %{'outputs' if results else 'end'}"
     if results:
         yield from _copy_outputs(v, results)
@@ -142,8 +151,9 @@ def _copy_inputs(v: str, inputs: int) -> Iterator[str]:
     yield "inputs:"
     yield "  %i = phi i64 [ 0, %entry ], [ %i1, %inputs ]"
     yield "  %i1 = add i64 %i, 1"
-    yield "  %io = mul i64 %i, %is"
-    yield "  %ip = getelementptr i8, ptr %in, i64 %io"
+    yield "  %ia = getelementptr ptr, ptr %pointers, i64 %i"
+    yield "  %ir = load ptr, ptr %ia"
+    yield "  %ip = getelementptr i8, ptr %ir, i64 %offset"
     yield f"  %iv = load {v}, ptr %ip, align 8"
     yield f"  %iq = getelementptr {v}, ptr %slots, i64 %i1"
     yield f"  store {v} %iv, ptr %iq"
@@ -205,8 +215,9 @@ def _copy_outputs(v: str, results: int) -> Iterator[str]:
     yield f"  %op = getelementptr {v}, ptr %slots, i64 %valuew"
     yield f"  %ov = load {v}, ptr %op"
     yield f"  %on = xor {v} %ov, %masks"
-    yield "  %oo = mul i64 %o, %os"
-    yield "  %oq = getelementptr i8, ptr %out, i64 %oo"
+    yield "  %oa = getelementptr ptr, ptr %outs, i64 %o"
+    yield "  %or = load ptr, ptr %oa"
+    yield "  %oq = getelementptr i8, ptr %or, i64 %offset"
     yield f"  store {v} %on, ptr %oq, align 8"
     yield f"  %oe = icmp eq i64 %o1, {results}"
     yield "  br i1 %oe, label %end, label %outputs"

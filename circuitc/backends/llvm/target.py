@@ -44,11 +44,17 @@ class Target:
         """How many 64-bit words are evaluated in one go."""
         return self.vector_bits // 64
 
+    @property
+    def has_assembly(self) -> bool:
+        """Is straight-line code written as assembly here (AVX-512 and AVX2), or by LLVM?"""
+        return self.triple.startswith(("x86_64", "amd64")) and self.vector_bits >= 256
+
 
 @cache
 def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
 
 
 def host() -> Target:

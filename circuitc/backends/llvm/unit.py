@@ -35,7 +35,7 @@ class Unit:
     prefix: str
     by_address: bool
     shape: str = "auto"
-    chunk: int = 1000
+    chunk: int | None = None
     module: ir.Module = field(init=False)
     sites: list[str] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)

@@ -17,25 +17,26 @@ MAX_NUMBERS = 1 << 29  # words that a check computes; larger netlists are tried 
 _ALTERNATING = tuple(sum(1 << k for k in range(64) if k >> j & 1) for j in range(6))
 
 
-def check_same(before: Netlist, after: Netlist, what: str, func: Func | None = None) -> dict[str, Any]:
-    """Compare two netlists on all inputs (at most 16), else on 16384 random patterns, and answer the evidence.
+def check_same(before: Netlist, after: Netlist, what: str, func: Func | None = None,
+               words: int = WORDS) -> dict[str, Any]:
+    """Compare two netlists on all inputs (at most 16), else on 64 * words random patterns, and answer the evidence.
 
     Raises an InternalError where they differ, with the pattern and, if the func is given, the program as a reproducer.
     """
     if (before.inputs, len(before.outputs)) != (after.inputs, len(after.outputs)):
         raise _broken(f"{what} answered {after.inputs} inputs and {len(after.outputs)} outputs for "
                       f"{before.inputs} and {len(before.outputs)}", func)
-    words = all_patterns(before.inputs) if before.inputs <= EXHAUSTIVE_INPUTS else _some_patterns(before)
-    wrong = evaluate_words(before, words) ^ evaluate_words(after, words)
+    given = all_patterns(before.inputs) if before.inputs <= EXHAUSTIVE_INPUTS else _some_patterns(before, words)
+    wrong = evaluate_words(before, given) ^ evaluate_words(after, given)
     if wrong.any():
         output, word = (int(k) for k in np.argwhere(wrong)[0])
         bits = int(wrong[output, word])
         place = np.uint64((bits & -bits).bit_length() - 1)
-        pattern = "".join(map(str, (words[:, word] >> place & np.uint64(1)).tolist()))
+        pattern = "".join(map(str, (given[:, word] >> place & np.uint64(1)).tolist()))
         raise _broken(f"{what} changed output bit {output} for the inputs {pattern} (first input bit first)", func)
     if before.inputs <= EXHAUSTIVE_INPUTS:
         return {"level": "exhausted", "vectors": 1 << before.inputs}
-    return {"level": "simulated", "vectors": 64 * words.shape[1]}
+    return {"level": "simulated", "vectors": 64 * given.shape[1]}
 
 
 def all_patterns(inputs: int) -> NDArray[np.uint64]:
@@ -47,9 +48,9 @@ def all_patterns(inputs: int) -> NDArray[np.uint64]:
     return np.array(rows, np.uint64).reshape(inputs, count)
 
 
-def _some_patterns(netlist: Netlist) -> NDArray[np.uint64]:
+def _some_patterns(netlist: Netlist, words: int) -> NDArray[np.uint64]:
     """Draw patterns: half uniform, a quarter each with few and with many ones, which wide gates need."""
-    count = min(WORDS, max(4, MAX_NUMBERS // netlist.nodes))
+    count = min(words, max(4, MAX_NUMBERS // netlist.nodes))
     rng = np.random.default_rng(0)
     a, b, c = rng.integers(0, 1 << 64, (3, netlist.inputs, count), dtype=np.uint64)
     quarter = count // 4
