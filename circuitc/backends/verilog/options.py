@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 
@@ -38,10 +39,9 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    numbers = {name: int(value) for name, value in given.items() if name in LIMITS}
-    flags = {name: value == "true" for name, value in given.items() if name == "register_inputs"}
-    words = {name: value for name, value in given.items() if name not in numbers and name not in flags}
-    return Options(**words, **numbers, **flags)
+    read: dict[str, Callable[[str], Any]] = {**dict.fromkeys(LIMITS, int), "register_inputs": "true".__eq__}
+    values: dict[str, Any] = {name: read.get(name, str)(value) for name, value in given.items()}
+    return Options(**values)
 
 
 def option_passes(given: Mapping[str, str]) -> str:

@@ -138,8 +138,8 @@ class _Plan:
         capacity = np.concatenate([np.ones(len(signals)), np.full(len(tails) - len(signals), _INFINITE)])
         side = 2 + count + len(signals)
         graph = coo_matrix((capacity, (tails, heads)), shape=(side, side)).tocsr()
-        graph.data = np.minimum(graph.data, _INFINITE)
-        return free & _reached(graph.astype(np.int32))[number[:-1]]
+        graph.data = np.minimum(graph.data, _INFINITE).astype(np.int32)  # edges that were there twice are added up
+        return free & _reached(csr_matrix(graph))[number[:-1]]
 
     def _edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """List (driver, reader) nodes; the outputs are read behind every rank, by a node after the last."""
@@ -160,6 +160,7 @@ def _reached(graph: csr_matrix) -> Marks:
     residual = (graph - maximum_flow(graph, 0, 1).flow).tocsr()
     residual.eliminate_zeros()
     marks = np.zeros(graph.shape[0], bool)
-    marks[breadth_first_order(residual, 0, return_predecessors=False)] = True
+    order, _ = breadth_first_order(residual, 0, return_predecessors=True)
+    marks[order] = True
     marks[0] = False
     return marks
