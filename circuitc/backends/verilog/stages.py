@@ -139,7 +139,7 @@ class _Plan:
         side = 2 + count + len(signals)
         graph = coo_matrix((capacity, (tails, heads)), shape=(side, side)).tocsr()
         graph.data = np.minimum(graph.data, _INFINITE).astype(np.int32)  # edges that were there twice are added up
-        return free & _reached(csr_matrix(graph))[number[:-1]]
+        return free & _reached(csr_matrix(graph), side)[number[:-1]]
 
     def _edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """List (driver, reader) nodes; the outputs are read behind every rank, by a node after the last."""
@@ -155,11 +155,11 @@ class _Plan:
         return len(np.unique(driver[before[driver] & behind[reader]]))
 
 
-def _reached(graph: csr_matrix) -> Marks:
-    """Mark the source's side of a minimum cut between nodes 0 and 1 (the source itself is not marked)."""
+def _reached(graph: csr_matrix, size: int) -> Marks:
+    """Mark which of `size` nodes are on the source's side of a minimum cut of 0 from 1 (the source is not marked)."""
     residual = (graph - maximum_flow(graph, 0, 1).flow).tocsr()
     residual.eliminate_zeros()
-    marks = np.zeros(graph.shape[0], bool)
+    marks = np.zeros(size, bool)
     order, _ = breadth_first_order(residual, 0, return_predecessors=True)
     marks[order] = True
     marks[0] = False
