@@ -4,6 +4,7 @@
 |---------|----------------------------------------------------|-------------------------------------------------------|
 | verilog | read back by Yosys (*), vectors through the gates  | once: proved equal; clocked: each step proved, and    |
 |         | (clocked: whole calls through the handshake)       | the sequencing simulated                              |
+|         | (pipelined: both)                                  | pipelined: the whole module proved, and simulated     |
 | aiger   | read back by Yosys, vectors                        | proved equal                                          |
 | llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
 
@@ -37,8 +38,10 @@ from circuitc.proof import (
     verify_emitted,
     verify_emitted_aiger,
     verify_emitted_blif,
+    verify_pipeline,
 )
 from circuitc.proof.certificate import digest
+from circuitc.proof.emitted import MAX_YOSYS_LINES
 
 MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
@@ -148,6 +151,9 @@ def check_emission(model: Module, final: Module, emission: Emission, target: str
 def _verilog(q: Question) -> Iterator[Claim]:
     func = q.final.entry
     text = q.emission.files[q.main].decode()
+    if func.is_combinational and q.emission.ports["latency"]:
+        yield from _pipeline(q, text)
+        return
     if func.is_combinational:
         yield _combinational(q, text)
         return
@@ -158,16 +164,31 @@ def _verilog(q: Question) -> Iterator[Claim]:
     yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
 
 
-def _combinational(q: Question, text: str) -> Claim:
+def _pipeline(q: Question, text: str) -> Iterator[Claim]:
+    """Show the pipeline to be one and compare what it computes; play its handshake too."""
+    if text.count("\n") > MAX_YOSYS_LINES:
+        yield q.unchecked(f"Yosys is not asked to read more than {MAX_YOSYS_LINES} lines")
+        return
+    yield _combinational(q, text, verify_pipeline, f", {_cycles(q)} later")
+    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS))
+    yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
+
+
+def _cycles(q: Question) -> str:
+    count = q.emission.ports["latency"]
+    return f"{count} cycle{'' if count == 1 else 's'}"
+
+
+def _combinational(q: Question, text: str, check: Callable[..., Verdict] = verify_emitted, later: str = "") -> Claim:
     """Compare with the model itself where it can be lowered to gates, else with the program after the passes."""
     method = "auto" if q.prove else "random"
     options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors, "proof": q.proof}
     try:
-        return q.claim(f"equals {q.wanted}", verify_emitted(q.model, text, q.emission.ports, **options), q.model)
+        return q.claim(f"equals {q.wanted}{later}", check(q.model, text, q.emission.ports, **options), q.model)
     except CircuitError:
         if q.model is q.final:
             raise
-    return q.claim("equals program.ccir", verify_emitted(q.final, text, q.emission.ports, **options), q.final)
+    return q.claim(f"equals program.ccir{later}", check(q.final, text, q.emission.ports, **options), q.final)
 
 
 def _gate_list(check: Callable[..., Verdict]) -> Check:

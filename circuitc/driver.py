@@ -109,12 +109,15 @@ def _proof_path(wish: Wishes, folder: Path | None) -> Path | None:
 
 
 def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
-    """Run the asked-for pipeline, or the one that the target needs.
+    """Run the asked-for pipeline, or the one that the target needs, and the passes that its options ask for.
 
     Answers the program after its last approximate pass, which is what exact passes and artefacts must equal, and the
     program after all passes.
     """
     text = wish.passes if wish.passes is not None else default_pipeline(module, target)
+    if target == "verilog":
+        from circuitc.backends.verilog import option_passes
+        text = ",".join(part for part in (text, option_passes(wish.options)) if part)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
     check = _check(wish)

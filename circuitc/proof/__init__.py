@@ -4,7 +4,13 @@ from circuitc.simulation.read_verilog import read_verilog
 
 from .after_reset import Reset, likely_reset, parse_reset
 from .certificate import Certificate, Claim, certify
-from .emitted import simulate_emitted, verify_emitted, verify_emitted_aiger, verify_emitted_blif
+from .emitted import (
+    simulate_emitted,
+    verify_emitted,
+    verify_emitted_aiger,
+    verify_emitted_blif,
+    verify_pipeline,
+)
 from .equivalence import read_design, verify
 from .evidence import LEVELS, NOT_CHECKED, Evidence, parse_level, weakest
 from .passes import prove_exact
@@ -16,5 +22,6 @@ __all__ = [
     "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Reset", "Verdict",
     "certify", "likely_reset", "parse_level", "parse_reset", "proof_json", "proof_line", "prove_exact",
     "read_design", "read_verilog", "refuse_unwritable", "refuse_unwritable_proof", "simulate_emitted", "verify",
-    "verify_emitted", "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
+    "verify_emitted", "verify_emitted_aiger", "verify_emitted_blif", "verify_pipeline", "weakest",
+    "write_proof", "write_vcd",
 ]

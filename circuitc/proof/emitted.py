@@ -25,6 +25,7 @@ from circuitc.tools import tool_version
 from .equivalence import verify
 from .evidence import Evidence
 from .layout import as_called
+from .pipeline import without_registers
 from .verdict import Counterexample, Verdict
 
 MAX_YOSYS_LINES = 200_000  # Yosys takes about 0.2 ms and 10 KB a line
@@ -53,6 +54,25 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     verdict = verify(mine, theirs, method, seconds=seconds, vectors=vectors, seed=seed, proof=proof)
     subject = f"module {name}" if whole else f"module {name}: one step of @{func.name} from any state"
     return replace(verdict, subject=subject, reader=reader, artefact=hashlib.sha256(text.encode()).hexdigest())
+
+
+def verify_pipeline(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
+                    vectors: int = 100_000, proof: str = "") -> Verdict:
+    """Read an emitted pipeline back through Yosys, show that it is one, and compare what its gates make of a word.
+
+    See `circuitc.proof.pipeline` for what is shown of the registers and handshakes, which makes the verdict one about
+    the whole module. An InternalError says what does not hold.
+    """
+    name, latency = ports["module"], int(ports["latency"])
+    design = read_verilog(text, name, clock=ports["clock"]["name"], seconds=max(60, 2 * seconds))
+    theirs = without_registers(design, ports["reset"]["name"], latency)
+    names = {p["verilog"]: p["name"] for p in ports["ports"]}
+    verdict = verify(module, _renamed(theirs, module.entry, names), method, seconds=seconds, vectors=vectors,
+                     proof=proof)
+    note = f"all paths cross {latency} registers, which move and stand still together"
+    evidence = replace(verdict.evidence, note="; ".join(n for n in (verdict.evidence.note, note) if n))
+    return replace(verdict, evidence=evidence, subject=f"module {name}: {latency} cycles later",
+                   reader=f"Yosys {tool_version('pyosys')}", artefact=hashlib.sha256(text.encode()).hexdigest())
 
 
 def simulate_emitted(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int = 256,

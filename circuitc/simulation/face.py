@@ -10,7 +10,9 @@ from circuitc.backends.verilog import Design
 from circuitc.backends.verilog.interface import Interface, Signal
 from circuitc.backends.verilog.options import Options
 from circuitc.diagnostics import error
-from circuitc.ir import BIT, Module, Port, Register
+from circuitc.ir import BIT, Func, Module, Port, Register
+
+MAX_RANKS = 2_000_000
 
 
 def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
@@ -19,7 +21,7 @@ def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
     try:
         ids = {(p["direction"], p["name"]): p["verilog"] for p in ports["ports"]}
         registers = {r["name"]: r["verilog"] for r in ports.get("registers", [])}
-        name, clocked = ports["module"], not func.is_combinational
+        name, clocked = ports["module"], not func.is_combinational or "clock" in ports
         clock, reset = (ports["clock"]["name"], ports["reset"]) if clocked else ("clk", {"name": "rst", "kind": "sync"})
         face = Interface(
             func, name, ports.get("step_module", name),
@@ -27,13 +29,23 @@ def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
             _signals(func.outputs, {n: v for (d, n), v in ids.items() if d == "output"}),
             _signals(func.registers, registers), _following(func.registers, registers), "done",
             _extra("converged", ids, func.results), _extra("steps", ids, func.results),
-            clock, reset["name"], reset["kind"])
+            clock, reset["name"], reset["kind"], _ranks(func, ports))
     except (KeyError, TypeError, AttributeError) as e:
         raise error(f"the port map does not belong to @{func.name}: it says nothing of {e}",
                     help="take program and ports.json from the same build") from None
     if not re.fullmatch(r"\w+", str(name)):  # it becomes the name of a file
         raise error(f"the port map names the module {name!r}, which is no identifier")
     return Design(module, Options(), {func.name: face}, ())
+
+
+def _ranks(func: Func, ports: Mapping[str, Any]) -> int:
+    """Give the ranks of registers of a pipelined combinational func; what steps has none."""
+    if not func.is_combinational or "clock" not in ports:
+        return 0
+    ranks = ports["latency"]
+    if not isinstance(ranks, int) or not 0 < ranks <= MAX_RANKS:
+        raise error(f"the port map gives the latency {ranks!r}, which no pipeline has")
+    return ranks
 
 
 def _signals(ports: Sequence[Port | Register], ids: Mapping[str, str]) -> tuple[Signal, ...]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ["diagnostics", "tools", "plugins", "ir", "passes", "backends", "models", "formats", "simulation", "proof",
-          "learn", "build", "data", "checks", "driver", "cli"]
+LAYERS = ["diagnostics", "tools", "plugins", "ir", "passes", "backends", "models", "formats", "simulation", "synthesis",
+          "proof", "learn", "build", "data", "checks", "driver", "cli"]
 FILES = sorted((ROOT / "circuitc").rglob("*.py"))
 
 

@@ -14,27 +14,31 @@ from circuitc.ir import OPS, Func, Graph, Module, Netlist, Node, Type
 
 from .body import graph_items, word_of
 from .clocked import clocked_unit
-from .design import Design, Gates, Item, Pin, Unit
+from .design import Design, Gates, Item, Pin, Pipeline, Unit
 from .gates import gate_lines
 from .interface import Interface, Signal, called, interfaces, needed
 from .names import Names, one_line
-from .options import parse_options, wrong_options
+from .options import Options, parse_options, wrong_options
+from .pipelined import pipeline_lines, pipelined_unit, stages_of
 from .portmap import latency, port_map
 from .printer import declaration, item_lines
 from .rows import REFUSALS, ROWS, STRUCTURAL
+from .stages import Stages
 from .testbench import random_vectors, self_checking_bench
 from .tree import range_of
 from .usage import sink_unread_bits
 
 
 class Verilog:
-    """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors."""
+    """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
+    luts, stages, levels_per_stage, register_inputs."""
 
     name = "verilog"
 
     def check(self, module: Module, options: Mapping[str, str]) -> list[Diagnostic]:
         """Collect everything the target cannot take, in all funcs that the entry needs."""
         found = wrong_options(options)
+        found = found or _wrong_pipeline(module.entry, parse_options(options))
         for func in needed(module):
             found += _wrong_ports(func)
             if isinstance(func.body, Graph):
@@ -48,8 +52,9 @@ class Verilog:
         if wrong:
             raise CircuitError(wrong)
         chosen = parse_options(options)
-        faces = interfaces(module, chosen)
-        units = tuple(unit for face in faces.values() for unit in _units(face, faces))
+        stages = stages_of(module.entry.body, chosen) if isinstance(module.entry.body, Netlist) else None
+        faces = interfaces(module, chosen, stages.count + chosen.register_inputs if stages else 0)
+        units = tuple(unit for face in faces.values() for unit in _units(face, faces, chosen, stages))
         design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]))
         return _with_bench(design)
 
@@ -76,6 +81,20 @@ def _wrong_ports(func: Func) -> list[Diagnostic]:
     if not func.outputs:
         wrong.append(Diagnostic(f"@{func.name} has no outputs, so there is nothing to print", func.span))
     return wrong
+
+
+def _wrong_pipeline(func: Func, options: Options) -> list[Diagnostic]:
+    """Refuse to pipeline what has registers of its own: a step would see its state too late."""
+    if not options.pipelined:
+        return []
+    if not func.is_combinational:
+        return [Diagnostic(f"@{func.name} runs by the schedule {func.schedule} and is not pipelined: each step needs "
+                           "the registers as the one before left them", func.span,
+                           "leave stages and levels_per_stage out, or pipeline a combinational func")]
+    if isinstance(func.body, Graph):
+        return [Diagnostic(f"the body of @{func.name} is a graph of typed ops, and pipelines are cut in gates",
+                           func.span, "run the pass lower-to-gates first")]
+    return []
 
 
 def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic]:
@@ -108,10 +127,16 @@ def _has_tensors(node: Node, types: Sequence[Type]) -> bool:
     return node.op in ROWS and (any(t.shape for t in types) or (bool(node.type.shape) and node.op != "stack"))
 
 
-def _units(face: Interface, faces: Mapping[str, Interface]) -> Iterator[Unit]:
+def _units(face: Interface, faces: Mapping[str, Interface], options: Options,
+           stages: Stages | None) -> Iterator[Unit]:
     """Decide the one or two modules of a func."""
     func = face.func
     title = f"@{func.name}: {_signature(func)}"
+    if face.ranks and stages is not None:
+        gates = _pure_unit(face, face.module, (), faces).body
+        assert isinstance(gates, Gates), "checked before"
+        yield pipelined_unit(face, (title,), gates, stages, options)
+        return
     if not face.clocked:
         yield _pure_unit(face, face.module, (title,), faces)
         return
@@ -153,9 +178,17 @@ def unit_lines(unit: Unit) -> list[str]:
         comma = "," if k + 1 < len(unit.pins) else ""
         lines.append(f"  {_pin(pin)}{comma}" + (f"  // {one_line(pin.comment)}" if pin.comment else ""))
     lines.append(");")
-    lines += gate_lines(unit.body) if isinstance(unit.body, Gates) else [
-        line for item in unit.body for line in _item(item)]
-    return [*lines, "endmodule"]
+    return [*lines, *_body_lines(unit), "endmodule"]
+
+
+def _body_lines(unit: Unit) -> list[str]:
+    match unit.body:
+        case Gates() as gates:
+            return gate_lines(gates)
+        case Pipeline() as pipeline:
+            return pipeline_lines(pipeline)
+        case items:
+            return [line for item in items for line in _item(item)]
 
 
 def _pin(pin: Pin) -> str:
@@ -174,11 +207,14 @@ def _item(item: Item) -> list[str]:
 
 def _figures(module: Module, units: Sequence[Unit], top: Interface) -> dict[str, Any]:
     """Count what the report shows."""
-    gates = sum(u.body.netlist.gates for u in units if isinstance(u.body, Gates))
-    items = sum(len(u.body) for u in units if not isinstance(u.body, Gates))
+    netlists = [u.body.gates if isinstance(u.body, Pipeline) else u.body for u in units]
+    gates = sum(n.netlist.gates for n in netlists if isinstance(n, Gates))
+    items = sum(len(n) for n in netlists if not isinstance(n, Gates))
+    pipes = [u.body for u in units if isinstance(u.body, Pipeline)]
+    registers = sum(len(p.gates.netlist.outputs) + p.ranks for p in pipes)
     nodes = [f.body.nodes[v] for f in needed(module) if isinstance(f.body, Graph) for v in f.body.live]
     return {"modules": len(units), "gates": gates, "ops": sum(n.op in OPS for n in nodes), "items": items,
-            "trusted_to_fit": sum(n.attributes.get("overflow") == "never" for n in nodes), "latency": latency(top)}
+            "trusted_to_fit": sum(n.attributes.get("overflow") == "never" for n in nodes), "latency": latency(top), "registers": registers}
 
 
 def _with_bench(design: Design) -> Design:

@@ -10,7 +10,8 @@ Both files hold one word a line, in hexadecimal, most significant digit first, z
 stimulus.hex: a word is, from bit 0 up, all input ports in port order (each flattened row major, least significant bit
 first), then the initial values of the registers that are free (if any), then, for the schedule `stream` only, one bit
 `last`. A func without any of these has words of one bit that is not looked at. Lines:
-  combinational funcs, and clocked ones without step inputs    one a sample
+  combinational funcs (pipelined or not), and clocked ones
+  without step inputs                                          one a sample
   `stream`                                                     one an item; `last` is 1 on a sample's last item
   `iterate n`, `until` with step inputs                        n a sample
 `call` inputs and free registers are repeated on each item of a sample.
@@ -183,13 +184,13 @@ def combinational_bench(face: Interface, name: str, stimulus: str, lines: int, o
 
 def clocked_bench(face: Interface, name: str, stimulus: str, lines: int, calls: int, *, opening: Sequence[str],
                   each: Sequence[str], finish: Sequence[str], timeout: Sequence[str], declare: Sequence[str],
-                  stall: bool) -> str:
-    """Write a bench that plays the handshakes and runs `each` on every accepted `response`.
+                  stall: bool, watch: Sequence[str] = ()) -> str:
+    """Write a bench that plays the handshakes and runs `each` on every accepted `response`, `watch` on every edge.
 
     It drives at falling edges and looks at rising ones, so no order of events within a time step matters.
     """
     count = 1 if face.func.schedule.kind == "stream" else face.func.schedule.count
-    patience = 64 * (count + 16)
+    patience = 64 * (count + face.ranks + 16)
     control = {face.clk: face.clk, face.reset: face.reset}
     control |= {n: n for n in ("in_valid", "in_ready", "out_valid", "out_ready")}
     if face.has_in_last:
@@ -221,7 +222,7 @@ def clocked_bench(face: Interface, name: str, stimulus: str, lines: int, calls: 
                  "end"),
         "end", "",
         f"always @(posedge {face.clk}) if (!{face.reset}) begin",
-        *_indent("accepted = in_valid && in_ready;",
+        *_indent(*watch, "accepted = in_valid && in_ready;",
                  "idle = idle + 1;",
                  "if (accepted) begin", *_indent("sent = sent + 1;", "idle = 0;"), "end",
                  "if (out_valid && out_ready) begin",

@@ -46,13 +46,35 @@ class Gates:
 
 
 @dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A netlist with ranks of registers as the body of a module.
+
+    The netlist of `gates` has the registers as inputs behind its own and their next values as outputs behind its own;
+    `names` spells every node, `remarks` those whose source's name could not be kept. `rank_of` tells in which rank each
+    register is; `ranks` counts the last one too, which is the outputs.
+    """
+
+    gates: Gates
+    names: tuple[str, ...]
+    remarks: Mapping[int, str]
+    registers: tuple[str, ...]
+    rank_of: tuple[int, ...]
+    ranks: int
+    valid: str
+    advance: str
+    clk: str
+    reset: str
+    reset_kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """One Verilog module: header comments, ports, and a body of items or of gates."""
+    """One Verilog module: header comments, ports, and a body of items, of gates, or of gates in a pipeline."""
 
     name: str
     remarks: tuple[str, ...]
     pins: tuple[Pin, ...]
-    body: tuple[Item, ...] | Gates
+    body: tuple[Item, ...] | Gates | Pipeline
 
 
 @dataclass(frozen=True, slots=True)

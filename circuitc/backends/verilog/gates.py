@@ -6,7 +6,8 @@ Measured: a million ANDs in 1.6 s of CPU time, 38 MB.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
@@ -24,8 +25,24 @@ Nodes = NDArray[np.int64]
 
 def gate_lines(gates: Gates) -> list[str]:
     """Print the items of a module that is a netlist, two spaces in, without line ends."""
+    names, remarks = spelled(gates)
+    printed = printed_gates(gates, names, remarks)
+    outputs = [f"  assign {port} = {value};" for port, value in zip(gates.outputs, printed.outputs, strict=True)]
+    return [*printed.lines, *outputs, *printed.unread]
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """The text of a netlist: a line a gate, how each output literal is spelled, and what reads unread bits."""
+
+    lines: list[str]
+    outputs: list[str]
+    unread: list[str]
+
+
+def printed_gates(gates: Gates, positive: Sequence[str], remarks: Mapping[int, str]) -> Printed:
+    """Print the gates of a netlist whose nodes have these names."""
     netlist = gates.netlist
-    positive, remarks = _spell(gates)
     spelling = [""] * (2 * netlist.nodes)
     spelling[0::2] = positive
     spelling[1::2] = [f"~{name}" for name in positive]
@@ -34,12 +51,11 @@ def gate_lines(gates: Gates) -> list[str]:
     lines = printer.all()
     for node, source in remarks.items():
         lines[node - 1 - netlist.inputs] += f"  // {one_line(source)}"
-    outputs = [f"  assign {port} = {spelling[literal]};"
-               for port, literal in zip(gates.outputs, netlist.outputs.tolist(), strict=True)]
-    return lines + outputs + _unread(gates, positive, printer.ignored)
+    outputs = [spelling[literal] for literal in netlist.outputs.tolist()]
+    return Printed(lines, outputs, _unread(gates, positive, printer.ignored))
 
 
-def _spell(gates: Gates) -> tuple[list[str], dict[int, str]]:
+def spelled(gates: Gates) -> tuple[list[str], dict[int, str]]:
     """Name every node, and give the source's own name where it could not be kept."""
     netlist = gates.netlist
     names = Names(*gates.reserved)

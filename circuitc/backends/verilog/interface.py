@@ -35,7 +35,7 @@ class Signal:
 class Interface:
     """How one func looks from outside.
 
-    A combinational func is the module `module` with its ports. Every other func is a combinational `step` (ports:
+    A combinational func is the module `module` with its ports; pipelined, that module has a clock and handshakes. Every other func is a combinational `step` (ports:
     inputs, registers, outputs, next registers, `done` for `until`) and the clocked `module` around it.
     """
 
@@ -52,16 +52,17 @@ class Interface:
     clk: str
     reset: str
     reset_kind: str
+    ranks: int = 0  # of registers, where a combinational func is pipelined
 
     @property
     def clocked(self) -> bool:
-        return not self.func.is_combinational
+        return self.ranks > 0 or not self.func.is_combinational
 
     @property
     def takes_items(self) -> bool:
         """True where each step takes an input item; otherwise a call takes one bundle of inputs at its start."""
         kind = self.func.schedule.kind
-        return kind == "stream" or (kind != "once" and any(p.rate == "step" for p in self.inputs))
+        return kind == "stream" or self.ranks > 0 or (kind != "once" and any(p.rate == "step" for p in self.inputs))
 
     @property
     def gives_items(self) -> bool:
@@ -98,8 +99,11 @@ class Interface:
         return self.outputs + self.following + done
 
 
-def interfaces(module: Module, options: Options) -> dict[str, Interface]:
-    """Name the modules and ports of every func; callees come before their callers, the entry last."""
+def interfaces(module: Module, options: Options, ranks: int = 0) -> dict[str, Interface]:
+    """Name the modules and ports of every func; callees come before their callers, the entry last.
+
+    `ranks` is the number of ranks of registers of the entry, where it is pipelined.
+    """
     names = Names()
     entry = module.entry
     top = names.take(options.top or options.prefix + sanitised(entry.name))
@@ -108,12 +112,12 @@ def interfaces(module: Module, options: Options) -> dict[str, Interface]:
     for func in needed(module):
         name = top if func is entry else names.take(options.prefix + sanitised(func.name))
         step = top_step if func is entry else name if func.is_combinational else names.take(f"{name}_step")
-        found[func.name] = _interface(func, name, step, options)
+        found[func.name] = _interface(func, name, step, options, ranks if func is entry else 0)
     return found
 
 
-def _interface(func: Func, name: str, step: str, options: Options) -> Interface:
-    reserved = () if func.is_combinational else (options.clk, options.reset, *HANDSHAKE)
+def _interface(func: Func, name: str, step: str, options: Options, ranks: int) -> Interface:
+    reserved = () if func.is_combinational and not ranks else (options.clk, options.reset, *HANDSHAKE)
     names = Names(name, step, *reserved)
     inputs = _signals(func.inputs, names)
     outputs = _signals(func.outputs, names)
@@ -124,7 +128,7 @@ def _interface(func: Func, name: str, step: str, options: Options) -> Interface:
              for n in ("converged", "steps")]
     done = names.take("done") if until else "done"
     return Interface(func, name, step, inputs, outputs, registers, following, done, extra[0], extra[1],
-                     options.clk, options.reset, options.reset_kind)
+                     options.clk, options.reset, options.reset_kind, ranks)
 
 
 def _signals(ports: Sequence[Port | Register], names: Names) -> tuple[Signal, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 
 from .names import is_identifier
 
 HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_last")
-MAX_VECTORS = 1_000_000
+LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 6), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be chosen: the top module's name, a prefix of all module names, clock and reset, test vectors."""
+    """What can be chosen: the top module's name, a prefix of all module names, clock and reset, test vectors, tables, pipeline."""
 
     top: str = ""
     prefix: str = ""
@@ -23,6 +24,14 @@ class Options:
     reset: str = "rst"
     reset_kind: str = "sync"
     vectors: int = 64
+    luts: int = 0               # inputs of the look-up tables that gates are mapped to; 0: not mapped
+    stages: int = 0             # of a pipeline; 0: as `levels_per_stage` says
+    levels_per_stage: int = 0   # of a pipeline; 0: no pipeline
+    register_inputs: bool = False
+
+    @property
+    def pipelined(self) -> bool:
+        return bool(self.stages or self.levels_per_stage)
 
 
 def parse_options(given: Mapping[str, str]) -> Options:
@@ -30,8 +39,17 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    known = {name: value for name, value in given.items() if name != "vectors"}
-    return Options(**known, vectors=int(given.get("vectors", Options().vectors)))
+    read: dict[str, Callable[[str], Any]] = {**dict.fromkeys(LIMITS, int), "register_inputs": "true".__eq__}
+    values: dict[str, Any] = {name: read.get(name, str)(value) for name, value in given.items()}
+    return Options(**values)
+
+
+def option_passes(given: Mapping[str, str]) -> str:
+    """Give the passes that options ask for, to be run behind all others."""
+    options = parse_options(given)
+    tables = (f"map-luts{{k={options.luts},effort={'fast' if options.pipelined else 'good'}}}",) if options.luts else ()
+    gates = ("lower-to-gates", "sweep-dead") if options.luts or options.pipelined else ()
+    return ",".join((*gates, *tables))
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
@@ -50,7 +68,20 @@ def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
                                 help=f"not each other's, and none of {', '.join(HANDSHAKE)}"))
     if given.get("reset_kind", "sync") not in ("sync", "async"):
         wrong.append(Diagnostic(f"option reset_kind={given['reset_kind']} is not one of sync, async"))
-    vectors = given.get("vectors", "0")
-    if not (vectors.isascii() and vectors.isdigit() and int(vectors[:9]) <= MAX_VECTORS):
-        wrong.append(Diagnostic(f"option vectors={vectors} is not a whole number up to {MAX_VECTORS}"))
+    return wrong + _wrong_numbers(given)
+
+
+def _wrong_numbers(given: Mapping[str, str]) -> list[Diagnostic]:
+    wrong: list[Diagnostic] = []
+    for name, (low, high) in LIMITS.items():
+        value = given.get(name, str(low))
+        if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
+            bounds = f"up to {high}" if low == 0 else f"from {low} to {high}"
+            wrong.append(Diagnostic(f"option {name}={value} is not a whole number {bounds}"))
+    if given.get("register_inputs", "true") not in ("true", "false"):
+        wrong.append(Diagnostic(f"option register_inputs={given['register_inputs']} is not one of true, false"))
+    if "stages" in given and "levels_per_stage" in given:
+        wrong.append(Diagnostic("options stages and levels_per_stage both say how to cut a pipeline", help="keep one"))
+    if "register_inputs" in given and not {"stages", "levels_per_stage"} & set(given):
+        wrong.append(Diagnostic("option register_inputs is for pipelines", help="add stages or levels_per_stage"))
     return wrong

@@ -19,6 +19,8 @@ def latency(face: Interface) -> int:
     """
     if not face.clocked:
         return 0
+    if face.ranks:
+        return face.ranks
     return 1 if face.takes_items or face.gives_items else 1 + face.func.schedule.count
 
 
@@ -39,11 +41,14 @@ def port_map(design: Design) -> dict[str, Any]:
         "latency": latency(face),
         "ports": [_port(face, s, "input") for s in face.inputs] + [_port(face, s, "output") for s in face.results],
     }
+    if face.ranks:
+        found["interval"] = 1  # cycles from one word taken to the next
     if face.clocked:
         found["clock"] = {"name": face.clk, "edge": "rising"}
         found["reset"] = {"name": face.reset, "kind": face.reset_kind, "active": "high"}
         found["handshake"] = _handshake(face)
-        found["step_module"] = face.step
+        if not face.ranks:
+            found["step_module"] = face.step
     if func.registers:
         found["registers"] = [
             {"name": s.name, "verilog": s.id, "type": str(s.type), "free": r.initial is None}
@@ -80,7 +85,7 @@ def _handshake(face: Interface) -> dict[str, Any]:
                                "words_per_call": "one a step" if face.gives_items else 1}
     if face.has_in_last:
         inputs["last"] = "in_last"
-    if face.takes_items:
+    if face.takes_items and not face.ranks:
         inputs["call_rate"] = "the same on every word of a call"
     if face.has_out_last:
         outputs |= {"last": "out_last", "call_rate": "means something on the last word of a call only"}

@@ -27,7 +27,7 @@ def self_checking_bench(module: Module, design: Design, vectors: Mapping[str, Ra
 
     `vectors` are raw inputs and `expected` the raw results in the layout of `circuitc.ir.run` (by default what it
     answers); `state` gives free registers. The bench prints `PASS n`, or the first mismatches and `FAIL`; it withholds
-    `out_ready` and leaves gaps in the input at fixed random times. The files are read from the working folder.
+    `out_ready` and leaves gaps in the input at fixed random times. Of a pipeline it also checks the latency. The files are read from the working folder.
     """
     face = design.top
     answers = run(module, vectors, state=state) if expected is None else expected
@@ -91,10 +91,19 @@ def _bench(face: Interface, name: str, files: Mapping[str, str], lines: int, ans
         "got = got + 1;"]
     finish = [f'if (bad == 0 && got == {answers}) $display("PASS %0d", got);',
               f'else $display("FAIL %0d of {answers}", bad + ({answers} - got));', "$finish;"]
+    watch: list[str] = []
+    if face.ranks:
+        declare += ["integer moves;", f"integer entered [0:{lines - 1}];"]
+        opening.append("moves = 0;")
+        watch = ["if (in_ready) moves = moves + 1;", "if (in_valid && in_ready) entered[sent] = moves;"]
+        each = [f"if (moves !== entered[got] + {face.ranks}) begin", "  bad = bad + 1;",
+                f'  if (bad <= {SHOWN}) $display("response %0d came after %0d moves", got, moves - entered[got]);',
+                "end", *each]
     if not face.clocked:
         return combinational_bench(face, name, files["stimulus"], lines, opening, each, finish, declare)
     return clocked_bench(face, name, files["stimulus"], lines, calls, opening=opening, each=each, finish=finish,
-                         timeout=['$display("timeout: the design stopped answering");'], declare=declare, stall=True)
+                         timeout=['$display("timeout: the design stopped answering");'], declare=declare, stall=True,
+                         watch=watch)
 
 
 def _mask(face: Interface) -> list[str]:
