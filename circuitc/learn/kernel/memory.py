@@ -159,7 +159,8 @@ def infer(network: Network, weights: Reals, inputs: Reals) -> tuple[NDArray[np.i
                               "neurons": n.neurons, "neuron_rows": shape.neuron_rows, "WB": weights, "VALUE": values,
                               "SUM": sums, **n.tables()}
     _, _, function = compiled(scalar)
-    _CALL(function)(_words(fields, INFER_FIELDS).ctypes.data, 0)
+    record = _words(fields, INFER_FIELDS)  # by name: it has to live until the call is over
+    _CALL(function)(record.ctypes.data, 0)
     outputs = slice(n.neurons - n.outnodes, n.neurons)
     found = sums[:, outputs].transpose(0, 2, 1).reshape(lanes, -1)[:items]
     return np.where(found > 0, 1, -1).astype(np.int8), found

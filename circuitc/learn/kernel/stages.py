@@ -131,8 +131,18 @@ def rows_at_once(scalar: Scalar) -> int:
 
 
 def _root(v: Vectors, p: Any, q: Any, mu: Any, needed: Any) -> Any:
-    twice = v.add(p, p)
-    return find_root(v, v.add(q, twice), v.sub(q, twice), mu, needed)
+    s, d = _squares(v, p, q)
+    return find_root(v, s, d, mu, needed)
+
+
+def _squares(v: Vectors, p: Any, q: Any) -> tuple[Any, Any]:
+    """Give S = |w + x|^2 and D = |w - x|^2, not below what rounding leaves of them.
+
+    With w = -x to the last digit there is no nearest point but a sphere of them; the floor ends the search before
+    1 - u becomes 0, and that neuron stays short of its margin for one iteration.
+    """
+    floor, twice = v.mul(q, v.number(v.scalar.floor)), v.add(p, p)
+    return tuple(v.choose(v.is_(">", a, floor), a, floor) for a in (v.add(q, twice), v.sub(q, twice)))  # type: ignore[return-value]
 
 
 def _scale(v: Vectors, u: Any) -> Any:
@@ -147,8 +157,8 @@ def _distance(v: Vectors, p: Any, q: Any, u: Any, scale: Any) -> Any:
     """Give |w' - w|^2 + |x' - x|^2 = (S (u/(1-u))^2 + D (u/(1+u))^2) / 2 with 1/(1-u) = (1+u) scale."""
     t = v.mul(u, scale)
     up, down = v.mul(t, v.add(v.number(1), u)), v.mul(t, v.sub(v.number(1), u))
-    twice = v.add(p, p)
-    whole = v.times_plus(v.add(q, twice), _square(v, up), v.mul(v.sub(q, twice), _square(v, down)))
+    s, d = _squares(v, p, q)
+    whole = v.times_plus(s, _square(v, up), v.mul(d, _square(v, down)))
     return v.mul(v.number(0.5), whole)
 
 

@@ -20,16 +20,18 @@ class Scalar:
     """The kind of number a kernel computes with: its LLVM type, its bytes, and when Newton's method may stop.
 
     `small` is the last step below which the next one would no longer change the number: convergence is quadratic.
+    Squares of sums are known up to `floor` of their terms.
     """
 
     name: str
     type: Any
     bytes: int
     small: float
+    floor: float
     suffix: str
 
 
-SCALARS = {"f32": Scalar("f32", ir.FloatType(), 4, 3e-5, "f32"), "f64": Scalar("f64", ir.DoubleType(), 8, 1e-8, "f64")}
+SCALARS = {"f32": Scalar("f32", ir.FloatType(), 4, 3e-5, 1e-6, "f32"), "f64": Scalar("f64", ir.DoubleType(), 8, 1e-8, 1e-14, "f64")}
 
 
 class Vectors:
