@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,12 @@ from circuitc.proof.verdict import Verdict
 
 from .dataset import Dataset
 from .network import Network
-from .snapping import Snapped, snap_all
+from .snapping import Snapped, flat, snap_all
+from .trial import score
 
 DECIMALS = 10**8      # trained weights mean what a `.sol` file says: eight digits after the point
 BATCH = 1 << 14
+LENGTHS = (1, 3, 5, 7, 9, 13, 21, 37, 64, 128, 256)  # squared lengths of uncertified integers, tried in this order
 REACHABLE_BITS = 20   # inputs that are listed to find what neurons can see
 
 
@@ -76,38 +78,42 @@ def make_circuit(network: Network, weights: NDArray[Any], data: Dataset, name: s
                  codes: NDArray[np.int8] | None = None, seconds: float = 60.0) -> Circuit:
     """Make the cleanest circuit that is as right on the data as the trained network.
 
-    First every neuron becomes its nearest small integers. Where that is less right than the trained network, only
-    certified neurons do, and the others keep their decimal weights, which `snap-thresholds` brings down exactly.
-    A complete truth table is compared by proof.
+    First every neuron becomes integers near its weights, those of shorter ones (COPIES, AND2, MAJ3) before longer
+    ones. Where none of that is as right as the trained network, only certified neurons do, and the others keep their
+    decimal weights, which `snap-thresholds` brings down exactly. A complete truth table is compared by proof.
     """
-    snapped = snap_all(network, weights)
     decimals = decimal_rows(network, weights)
-    trained = build_module(threshold_network(network, decimals, name), {})
     inputs = codes if data.inputs is None else data.spins
     assert inputs is not None
-    wanted = _right(trained, inputs, data)
-    nearest = build_module(threshold_network(network, [s.weights for s in snapped], name), {})
-    right = _right(nearest, inputs, data)
-    if right >= wanted:
-        module, kept = nearest, 0
-    else:
-        module, kept = _exact(network, snapped, decimals, name)
-        right = _right(module, inputs, data)
-    certified = sum(s.certified for s in snapped)
-    rest = len(snapped) - certified
-    verdict = _compare(module, data, seconds) if data.is_complete and right[0] == 1.0 else None
-    return Circuit(module, certified, 0 if kept else rest, kept, right[1], right[0],
-                   _summary(module, certified, 0 if kept else rest, kept), verdict)
-
-
-def _exact(network: Network, snapped: Sequence[Snapped], decimals: Sequence[Sequence[int]],
-           name: str) -> tuple[Module, int]:
-    """Give certified neurons as small integers and the others exactly; answer how many others there are."""
-    rows = [s.weights if s.certified else row for s, row in zip(snapped, decimals, strict=True)]
+    bits = replace(data, classes=0)  # a circuit puts bits out, also where they stand for classes
+    wanted = score(network, np.rint(weights.astype(np.float64) * DECIMALS), bits, codes).items
+    snapped, as_right = _shortest(network, weights, bits, codes, wanted)
+    sure = [snapped[kind].certified for kind in network.kinds]
+    rows = [list(snapped[kind].weights) for kind in network.kinds]
+    kept = 0
+    if not as_right:
+        rows = [row if own else exact for row, own, exact in zip(rows, sure, decimals, strict=True)]
+        kept = sure.count(False)
     module = build_module(threshold_network(network, rows, name), {})
-    few = network.innodes - 1 <= REACHABLE_BITS
-    return (run_passes(module, f"snap-thresholds{'{evidence=reachable}' if few else ''}"),
-            sum(not s.certified for s in snapped))
+    if kept:
+        few = network.innodes - 1 <= REACHABLE_BITS
+        module = run_passes(module, f"snap-thresholds{'{evidence=reachable}' if few else ''}")
+    items, right = _right(module, inputs, bits)
+    rest = sure.count(False) - kept
+    verdict = verify(module, truth_table(data), seconds=seconds) if data.is_complete and items == 1.0 else None
+    return Circuit(module, sure.count(True), rest, kept, right, items,
+                   _summary(module, sure.count(True), rest, kept), verdict)
+
+
+def _shortest(network: Network, weights: NDArray[Any], data: Dataset, codes: NDArray[np.int8] | None,
+              wanted: float) -> tuple[list[Snapped], bool]:
+    """Give the shortest integers with which the network is as right as wanted; say whether there are any."""
+    snapped: list[Snapped] = []
+    for most in LENGTHS:
+        snapped = snap_all(network, weights, most)
+        if score(network, flat(snapped), data, codes).items >= wanted:
+            return snapped, True
+    return snapped, False
 
 
 def _right(module: Module, inputs: NDArray[np.int8], data: Dataset) -> tuple[float, float]:
@@ -115,10 +121,6 @@ def _right(module: Module, inputs: NDArray[np.int8], data: Dataset) -> tuple[flo
     answers = [run(module, {"x": inputs[k:k + BATCH].astype(np.int64)})["y"] for k in range(0, len(inputs), BATCH)]
     same = np.concatenate(answers) == data.outputs
     return float(same.all(axis=1).mean()), float(same.mean())
-
-
-def _compare(module: Module, data: Dataset, seconds: float) -> Verdict:
-    return verify(module, truth_table(data), seconds=seconds)
 
 
 def truth_table(data: Dataset, name: str = "table") -> Module:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .network import Network
 
-MOST = 64  # squared length of the integers that are tried: AND7 has 7 + 36, MAJ63 has 63
+MOST = 64  # squared length up to which certified integers are looked for: AND7 has 7 + 36, MAJ63 has 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Snapped:
     certified: bool
 
 
-def snap(weights: NDArray[Any]) -> Snapped:
-    """Give the smallest integers that are certainly the neuron's gate, or else the nearest ones.
+def snap(weights: NDArray[Any], most: int = MOST) -> Snapped:
+    """Give the smallest integers that are certainly the neuron's gate, or else the nearest of squared length <= most.
 
     Integers W with an odd sum have |W.x| >= 1 for all x of -1 and +1. So with c > 0 the neurons w and W are one gate
-    if the rest |w - c W| adds up to less than c. For each squared length n up to MOST, W is w rounded at that length;
+    if the rest |w - c W| adds up to less than c. For each squared length n from 1 on, W is w rounded at that length;
     n from 3 on, W of three equal numbers, is the certificate for MAJ3, AND2 and OR2.
     """
     w = np.asarray(weights, np.float64)
@@ -35,7 +35,7 @@ def snap(weights: NDArray[Any]) -> Snapped:
         return Snapped((1,) + (0,) * (len(w) - 1), False)
     nearest: tuple[float, tuple[int, ...]] | None = None
     seen: set[tuple[int, ...]] = set()
-    for n in range(1, MOST + 1):
+    for n in range(1, max(MOST, most) + 1):
         found = _odd(w * (sqrt(n) / length))
         plain = tuple(found.tolist())
         if plain in seen:
@@ -45,9 +45,8 @@ def snap(weights: NDArray[Any]) -> Snapped:
         rest = w - c * found
         if c > 0 and np.abs(rest).sum() < c * (1 - 1e-9):  # well inside what rounding of these few sums could do
             return Snapped(plain, True)
-        # a longer W is always nearer; its length counts against it
-        cost = float(rest @ rest) / length**2 + 1e-2 * float(found @ found) / len(w)
-        if nearest is None or cost < nearest[0]:
+        cost = float(rest @ rest)
+        if nearest is None or (n <= most and cost < nearest[0]):
             nearest = cost, plain
     assert nearest is not None
     return Snapped(nearest[1], False)
@@ -63,8 +62,12 @@ def _odd(w: NDArray[np.float64]) -> NDArray[np.int64]:
     return rounded
 
 
-def snap_all(network: Network, weights: NDArray[Any]) -> list[Snapped]:
-    """Snap each set of weights once; give one result a neuron."""
-    low, high = network.class_start[:-1], network.class_start[1:]
-    found = [snap(weights[a:b]) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-    return [found[kind] for kind in network.kinds]
+def snap_all(network: Network, weights: NDArray[Any], most: int = MOST) -> list[Snapped]:
+    """Snap each set of weights: one result a class of neurons that share theirs."""
+    low, high = network.class_start[:-1].tolist(), network.class_start[1:].tolist()
+    return [snap(weights[a:b], most) for a, b in zip(low, high, strict=True)]
+
+
+def flat(snapped: list[Snapped]) -> NDArray[np.float64]:
+    """Give snapped weights in the order of trained ones."""
+    return np.concatenate([np.array(s.weights, np.float64) for s in snapped])
