@@ -31,7 +31,7 @@ SIGMA, BETA, GAMMA = 3.0, 0.2, 1e-3
 class Problem(ctypes.Structure):
     """The record of learn.c."""
 
-    _fields_ = [*((name, ctypes.c_long) for name in ("items", "nodes", "innodes", "outnodes", "edges")),  # noqa: RUF012
+    _fields_ = [*((name, ctypes.c_long) for name in ("items", "nodes", "innodes", "outnodes", "edges")),
                 *((name, ctypes.c_void_p) for name in ("start", "source", "data", "w", "x", "y", "g", "agreed")),
                 *((name, ctypes.c_double) for name in ("sigma", "beta", "gamma"))]
 

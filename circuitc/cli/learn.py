@@ -12,6 +12,7 @@ import typer
 
 from circuitc.diagnostics import error
 from circuitc.formats import write
+from circuitc.formats.detect import check_ending
 from circuitc.formats.files import write_files
 
 from .app import EXIT_INTERRUPTED, EXIT_UNKNOWN, app
@@ -96,8 +97,9 @@ def learn_command(
     tests = _data(test, free.value) if test else None
     net = _network(widths, network)
     check_fit(net, items)
-    if out.suffix == ".dat" or out.resolve() == data.resolve():
-        raise error(f"{out}: is not where a model goes")
+    check_ending(out)
+    if out.resolve() == data.resolve():
+        raise error(f"{out}: is the data, which the model would replace")
     if figure:
         check_figure(figure)
     with progress() as stage:
@@ -182,8 +184,9 @@ def _outcome(data: Dataset, circuit: Circuit, solved: bool, proved: bool, out: P
         return [f"equal to the truth table of {data.items} rows ({e}{': ' + e.method if e.method else ''}"
                 f"{', ' + e.solver if e.solver else ''})", f"model: {out}"]
     if data.is_complete:
-        return ["the circuit is right on every row, but equality was not proved in time: nothing is written"] if solved \
-            else ["no network equal to the truth table was found in this budget: nothing is written"]
+        why = ("the circuit is right on every row, but equality was not proved in time" if solved
+               else "no network equal to the truth table was found in this budget")
+        return [f"{why}: nothing is written"]
     if data.classes:
         return [f"as bits, {100 * circuit.items:.2f} % of {data.items} items have all outputs right (the class is the "
                 "largest sum)", f"model: {out}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def resume(path: Path, network: Network, data: Dataset, settings: Settings, test
     return trials
 
 
-def _state(path: Path, prefix: str) -> Mapping[str, NDArray[Any]] | Any:
+def _state(path: Path, prefix: str) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(path) as archive:
         names = [n.removesuffix(".npy") for n in archive.namelist() if n.startswith(prefix)]
     return {name.removeprefix(prefix): array for name, array in read_npz(path, names).items()}

@@ -96,7 +96,7 @@ def read_dataset(path: Path) -> Dataset:
             return Dataset(data.inputs, data.outputs.astype(np.int8), _FREE_OF_BOOLEARN[data.free], data.classes)
         case ".pla":
             bits, answers = read_pla(path)
-            return Dataset(2.0 * bits - 1, (2 * answers - 1).astype(np.int8))
+            return Dataset(bits.astype(np.float64) * 2 - 1, (2 * answers - 1).astype(np.int8))
         case _:
             raise error(f"{path}: data to learn is an .npz with arrays x and y, a boolearn .dat, or a .pla")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import Span, Source, error
+from circuitc.diagnostics import Source, Span, error
 from circuitc.formats.boolearn import read_edges
 from circuitc.formats.boolearn_data import read_ascii
 

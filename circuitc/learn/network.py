@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,12 +125,12 @@ def layered(widths: Sequence[int]) -> Network:
     if len(widths) < 2 or min(widths) < 1:
         raise error(f"widths are two numbers or more from 1 on, got {','.join(map(str, widths))}",
                     help="inputs, hidden layers, outputs: 4,4,4,4")
-    edges = sum((a + 1) * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    edges = sum((a + 1) * b for a, b in pairwise(widths))
     if edges > MAX_EDGES:
-        raise error(f"widths {','.join(map(str, widths))} make {edges} edges, more than the {MAX_EDGES} that are trained")
+        raise error(f"widths {','.join(map(str, widths))} make {edges} edges, {MAX_EDGES} are trained at most")
     sources: list[tuple[int, ...]] = []
     first = 1
-    for before, width in zip(widths[:-1], widths[1:], strict=True):
+    for before, width in pairwise(widths):
         sources += [(0, *range(first, first + before))] * width
         first += before
     return Network(1 + widths[0], widths[-1], tuple(sources))

@@ -91,7 +91,7 @@ def _product(table: _Table, line: int, row: str) -> None:
         covered = np.kron(covered, np.array({"0": (1, 0), "1": (0, 1)}.get(literal, (1, 1)), np.bool_))
     for output, letter in enumerate(row[n:]):
         name = {"1": "on", "4": "on", "-": "free", "2": "free", "0": "off"}.get(letter)
-        if name == "off" and "r" not in table.kind or name == "free" and "d" not in table.kind:
+        if (name == "off" and "r" not in table.kind) or (name == "free" and "d" not in table.kind):
             continue
         if name:
             table.sets[name][covered, output] = True

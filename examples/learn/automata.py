@@ -8,8 +8,8 @@ from tasks import arguments, automaton, ints, rule_table, tell, tell_circuit
 import circuitc
 from circuitc.learn import Network, Settings, cellular, layered, make_circuit, ring, train
 
-a = arguments(rule=30, cells=16, items=256, tests=4096, widths="16,32,32,16", hidden="4,3", shared=0, sigma=3.0, gap=0.1,
-              gamma=1e-3, iterations=1_000_000, out="")
+a = arguments(rule=30, cells=16, items=256, tests=4096, widths="16,32,32,16", hidden="4,3", shared=0, sigma=3.0,
+              gap=0.1, gamma=1e-3, iterations=1_000_000, out="")
 everything = automaton(a.rule, a.cells, a.items + a.tests, a.seed)
 data, test = everything.take(slice(a.items)), everything.take(slice(a.items, None))
 hidden = ints(a.hidden) if a.hidden else []

@@ -8,6 +8,7 @@ outputs only), with sign activations everywhere, and with every neuron snapped t
 """
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def forward(layers: list[Any], x: Any, gain: float) -> Any:
 def fit(widths: list[int], data: Dataset, steps: int, seed: int, norm: float, lasso: float) -> list[Any]:
     """Train by AdamW on the logistic loss with penalties that set in over the first half."""
     torch.manual_seed(seed)
-    layers = [torch.nn.Parameter(torch.randn(b, a + 1)) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    layers = [torch.nn.Parameter(torch.randn(b, a + 1)) for a, b in pairwise(widths)]
     optimizer = torch.optim.AdamW(layers, lr=5e-3, weight_decay=0.0)
     x, y = (torch.tensor(np.asarray(part), dtype=torch.float32) for part in (data.spins, data.outputs))
     for step in range(steps):

@@ -4,8 +4,8 @@ from tasks import arguments, ints, life, life_table, tell, tell_circuit
 
 from circuitc.learn import Settings, cellular, layered, make_circuit, torus, train
 
-a = arguments(height=5, width=5, items=48, tests=1000, hidden="8,4", sigma=40.0, gap=0.02, gamma=1e-3,
-              iterations=200_000)
+a = arguments(height=5, width=5, items=48, tests=1000, hidden="8", sigma=97.0, gap=0.01, gamma=1e-3,
+              iterations=20_000)
 everything = life(a.height, a.width, a.items + a.tests, a.seed)
 data, test = everything.take(slice(a.items)), everything.take(slice(a.items, None))
 hidden = ints(a.hidden)

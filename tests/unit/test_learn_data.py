@@ -9,7 +9,16 @@ import pytest
 from circuitc.diagnostics import CircuitError
 from circuitc.learn import Dataset, layered, read_dataset
 from circuitc.learn.files import (
-    codes_text, data_text, gap_text, read_network, read_solution, read_widths, run_text, solution_text, widths_text)
+    codes_text,
+    data_text,
+    gap_text,
+    read_network,
+    read_solution,
+    read_widths,
+    run_text,
+    solution_text,
+    widths_text,
+)
 from circuitc.learn.pla import read_pla
 
 AND_PLA = ".i 2\n.o 1\n.ilb a b\n11 1\n.e\n"
@@ -94,7 +103,7 @@ def test_pla_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("", "no product"), ("11 1\n", "before .i and .o"), (".i 2\n.o 1\n111 1\n", "expected 2 of"), (".i 99\n", ".i takes"),
+    ("", "no product"), ("11 1\n", "before .i and .o"), (".i 2\n.o 1\n111 1\n", "expected 2 of"), (".i 99\n", ".i"),
     (".i x\n", ".i takes"), (".i 2\n.o 1\n1x 1\n", "expected 2 of"), (".i 2\n.o 1\n.type q\n", "type 'q'"),
     (".i 2\n.o 1\n.mv 3\n", ".mv is not read"), (".i 2\n.o 1\n.type fr\n11 1\n1- 0\n", "both 0 and 1"),
     (".i 2\n.o 2\n11 1-\n", None), (".i 2\n.o 1\n-- -\n", "no pattern"), (".i 1\n.o 1\n1 1\n.i 2\n", "after the first"),

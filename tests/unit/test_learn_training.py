@@ -192,7 +192,7 @@ def test_settings_out_of_range_are_refused(field: str, value: object) -> None:
 
 @pytest.mark.parametrize(("arguments", "words"), [
     ((1, 1, ((0,),)), "needs an input"), ((2, 2, ((0, 1),)), "2 outputs"), ((2, 1, ((0, 2),)), "nodes before it"),
-    ((2, 1, ((),)), "nodes before it"), ((2, 1, ((1, 1),)), "each once"), ((3, 2, ((0, 1), (0, 1, 2)), (0, 0)), "shares"),
+    ((2, 1, ((),)), "nodes before it"), ((2, 1, ((1, 1),)), "once"), ((3, 2, ((0, 1), (0, 1, 2)), (0, 0)), "shares"),
     ((2, 1, ((0, 1),), (0, 1)), "sharing numbers")])
 def test_networks_that_are_none_are_refused(arguments: tuple, words: str) -> None:
     with pytest.raises(CircuitError, match=re.escape(words)):

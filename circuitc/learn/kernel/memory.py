@@ -18,7 +18,6 @@ from .vectors import LANES, SCALARS
 
 Reals = NDArray[Any]
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64)
-_TABLES = ("START", "SOURCE", "OFFSET", "CLASS_START", "MEMBER_START", "MEMBER", "READ_START", "READ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ class Memory:
         fields: dict[str, Any] = {
             "blocks": self.shape.blocks, "nodes": n.nodes, "node_rows": self.shape.node_rows, "innodes": n.innodes,
             "neurons": n.neurons, "neuron_rows": self.shape.neuron_rows, "outnodes": n.outnodes, "edges": n.edges,
-            "classes": len(n.class_start) - 1, "weights": n.weights, "groups": len(self._tables["MEMBER_START"]) - 1,
+            "classes": len(n.class_start) - 1, "groups": len(self._tables["MEMBER_START"]) - 1,
             "free": self._free, "done": 0, "TRACE": trace, "beta": beta, "gamma": gamma, "gap_stop": gap_stop,
             **self._tables, **self._buffers}
         return _words(fields, FIELDS)

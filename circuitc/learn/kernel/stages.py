@@ -20,12 +20,12 @@ from .newton import find_root
 from .vectors import LANES, Scalar, Vectors, load_fields, load_index
 
 # Numbers are lower case, pointers upper case. See `memory.py`, which fills the record.
-FIELDS = ("blocks", "nodes", "node_rows", "innodes", "neurons", "neuron_rows", "outnodes", "edges", "classes", "weights", "groups",
-          "free", "START", "SOURCE", "OFFSET", "CLASS_START", "MEMBER_START", "MEMBER", "READ_START", "READ",
+FIELDS = ("blocks", "nodes", "node_rows", "innodes", "neurons", "neuron_rows", "outnodes", "edges", "classes",
+          "groups", "free", "START", "SOURCE", "OFFSET", "CLASS_START", "MEMBER_START", "MEMBER", "READ_START", "READ",
           "W", "X", "Y", "G", "DATA", "MASK", "MU", "U", "SCALE", "YA", "YB", "GAP",
           "P", "Q", "YSUM", "YDEN", "WSUM", "WB", "TOTALS", "beta", "gamma", "gap_stop", "TRACE", "done")
-PER_BLOCK = {"W": "edges", "X": "edges", "Y": "node_rows", "G": "node_rows", "DATA": "node_rows", "MASK": "", "U": "neuron_rows",
-             "SCALE": "neuron_rows", "YA": "node_rows", "YB": "node_rows", "GAP": "node_rows"}
+PER_BLOCK = {"W": "edges", "X": "edges", "Y": "node_rows", "G": "node_rows", "DATA": "node_rows", "MASK": "",
+             "U": "neuron_rows", "SCALE": "neuron_rows", "YA": "node_rows", "YB": "node_rows", "GAP": "node_rows"}
 
 
 class Stage:

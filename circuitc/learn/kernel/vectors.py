@@ -31,7 +31,8 @@ class Scalar:
     suffix: str
 
 
-SCALARS = {"f32": Scalar("f32", ir.FloatType(), 4, 3e-5, 1e-6, "f32"), "f64": Scalar("f64", ir.DoubleType(), 8, 1e-8, 1e-14, "f64")}
+SCALARS = {"f32": Scalar("f32", ir.FloatType(), 4, 3e-5, 1e-6, "f32"),
+           "f64": Scalar("f64", ir.DoubleType(), 8, 1e-8, 1e-14, "f64")}
 
 
 class Vectors:
@@ -123,8 +124,8 @@ class Vectors:
         while width > 1:
             width //= 2
             undefined = ir.Constant(value.type, ir.Undefined)
-            halves = [b.shuffle_vector(value, undefined, ir.Constant(ir.VectorType(I32, width), list(range(k, k + width))))
-                      for k in (0, width)]
+            places = [ir.Constant(ir.VectorType(I32, width), list(range(k, k + width))) for k in (0, width)]
+            halves = [b.shuffle_vector(value, undefined, half) for half in places]
             value = self.add(*halves)
         return b.extract_element(value, ir.Constant(I32, 0))
 
