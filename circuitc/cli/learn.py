@@ -84,10 +84,11 @@ def learn_command(
 
     Where the data is a complete truth table, the model is proved equal to it, or nothing is written. Otherwise the
     best network is written, and how many items it has right is said. Exit status 3: it is not right on every item.
+    With classes a .ccir file gets the program that answers the class, other files get the bits, one a class.
 
     Example: circuitc learn mul2.pla --widths 4,4,4,4 --sigma 3 -o model.json
     """
-    from circuitc.learn import Settings, make_circuit, train
+    from circuitc.learn import Settings, make_circuit, make_classifier, train
     from circuitc.learn.figure import check_figure, write_figure
     from circuitc.learn.trial import check_fit
 
@@ -119,7 +120,8 @@ def learn_command(
     proved = circuit.verdict is not None and circuit.verdict.status == "equal"
     written = proved or not items.is_complete
     if written:
-        write(circuit.module, out)
+        classify = items.classes and out.suffix == ".ccir"
+        write(make_classifier(net, best.weights, _name(out)) if classify else circuit.module, out)
     lines = [*_lines(training, circuit, settings), *_outcome(items, circuit, solved, proved, out)]
     say(lines, _json(training, circuit, solved, out if written else None), as_json)
     if training.interrupted:

@@ -9,7 +9,20 @@ import pytest
 
 from circuitc.diagnostics import CircuitError
 from circuitc.formats.npz import read_npz, write_npz
-from circuitc.learn import Dataset, Network, Settings, Training, cellular, layered, make_circuit, ring, torus, train
+from circuitc.ir import run
+from circuitc.learn import (
+    Dataset,
+    Network,
+    Settings,
+    Training,
+    cellular,
+    layered,
+    make_circuit,
+    make_classifier,
+    ring,
+    torus,
+    train,
+)
 from circuitc.learn.figure import check_figure, write_figure
 
 MULTIPLIER = layered([4, 4, 4, 4])
@@ -168,10 +181,14 @@ def test_a_generator_finds_codes() -> None:
 
 def test_analog_inputs_and_classes() -> None:
     rng = np.random.default_rng(1)
-    x = rng.uniform(0.4, 1, (24, 6)) * np.repeat(np.eye(3), 2, axis=1)[np.arange(24) % 3] * 2 - 1
+    x = rng.uniform(0.6, 1, (24, 6)) * np.repeat(np.eye(3), 2, axis=1)[np.arange(24) % 3] * 2 - 1
     y = np.where(np.arange(3) == (np.arange(24) % 3)[:, None], 1, -1).astype(np.int8)
-    training = train(layered([6, 3]), Dataset(x, y, classes=3), Settings(sigma=5, restarts=3, iterations=5000))
-    assert training.best.is_right
+    data = Dataset(x, y, classes=3)
+    for widths in ([6, 3], [6, 4, 3]):
+        training = train(layered(widths), data, Settings(sigma=5, restarts=3, iterations=5000))
+        assert training.best.is_right
+        program = make_classifier(training.network, training.best.weights)
+        assert run(program, {"x": data.spins.astype(np.int64)})["class"].tolist() == y.argmax(axis=1).tolist()
 
 
 def test_data_for_another_network_is_refused() -> None:
