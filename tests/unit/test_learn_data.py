@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from circuitc.diagnostics import CircuitError
-from circuitc.learn import Dataset, layered, read_dataset
+from circuitc.learn import Dataset, layered, read_dataset, score
 from circuitc.learn.files import (
     codes_text,
     data_text,
@@ -21,6 +21,7 @@ from circuitc.learn.files import (
 )
 from circuitc.learn.pla import read_pla
 
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "btf"
 AND_PLA = ".i 2\n.o 1\n.ilb a b\n11 1\n.e\n"
 
 
@@ -147,3 +148,15 @@ def test_records_of_a_run() -> None:
         "100", "0.100000", "0.200000", "0.300000", "0.400000", "0.500000", "99.00"]
     assert run_text([(3, 0, 0.4, 50, 0)]).split() == ["3", "0", "0.400000", "50.00", "0.00"]
     assert codes_text(np.array([[1, -1], [-1, -1], [1, -1]], np.int8)) == "00 1\n10 2\n"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here")
+@pytest.mark.parametrize(("name", "edges", "shape"), [("mul2", 60, (16, 4, 4)), ("mul3", 474, (64, 6, 6)),
+                                                      ("auto16", 420, (16, 16, 16))])
+def test_the_authors_files(name: str, edges: int, shape: tuple[int, int, int]) -> None:
+    network, data = read_network(SHARED / f"{name}.net"), read_dataset(SHARED / f"{name}.dat")
+    assert network.edges == edges
+    assert (data.items, network.innodes - 1, network.outnodes) == shape
+    solution = SHARED / f"{name}_sigma3.sol" if name == "mul2" else SHARED / f"{name}.sol"
+    if solution.exists():
+        assert score(*read_solution(solution), data).items == 1.0
