@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import CircuitError, error
+from circuitc.diagnostics import error
 from circuitc.ir import BIT, SPIN, Builder, Constant, Func, Module, Port, module_of, run, ufixed
 from circuitc.models.btf import Neuron, Terminal, ThresholdNetwork, build_module, check_weights
 from circuitc.passes import run_passes
@@ -161,7 +161,3 @@ def gate_census(module: Module) -> dict[str, int]:
 def simplified(module: Module, pipeline: str = "clean,lower-to-gates,sweep-dead,logic-fast") -> Module:
     """Give the circuit as gates after the logic passes."""
     return run_passes(module, pipeline)
-
-
-__all__ = ["Circuit", "CircuitError", "decimal_rows", "gate_census", "make_circuit", "simplified",
-           "threshold_network", "truth_table"]

@@ -13,7 +13,8 @@ from circuitc.backends.llvm.memory import aligned_zeros
 
 from ..network import Network
 from .program import INFER_FIELDS, compiled
-from .stages import FIELDS, rows_at_once
+from .projection import rows_at_once
+from .stage import FIELDS
 from .vectors import LANES, SCALARS
 
 Reals = NDArray[Any]

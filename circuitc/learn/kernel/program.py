@@ -12,8 +12,9 @@ from circuitc.backends.llvm import target as targets
 from circuitc.backends.llvm.kernel import Kernel, index
 from circuitc.backends.llvm.memory import I32, I64, POINTER
 
-from . import stages
-from .vectors import LANES, SCALARS, Scalar, Vectors, load_fields, load_index
+from . import projection, stages
+from .stage import FIELDS
+from .vectors import SCALARS, Scalar, Vectors, load_fields, load_index
 
 INFER_FIELDS = ("blocks", "node_rows", "innodes", "neurons", "neuron_rows", "START", "SOURCE", "OFFSET", "WB", "VALUE",
                 "SUM")
@@ -38,16 +39,16 @@ def compiled(scalar: str) -> tuple[Any, Any, Any]:
 
 def _write_run(module: ir.Module, scalar: Scalar) -> None:
     """Write `run(record, count)`: TRACE gets four f64 an iteration (gap of w, x, y, whole), `done` how many."""
-    per_block = [write(module, scalar) for write in (stages.write_dots, stages.write_decisions,
+    per_block = [write(module, scalar) for write in (projection.write_dots, projection.write_decisions,
                                                      stages.write_reflections, stages.write_nodes)]
     agree = stages.write_agreement(module, scalar)
     move, tune = stages.write_moves(module, scalar), stages.write_tuning(module, scalar)
     k = Kernel(module, "run", [POINTER, I64], internal=False)
     b = k.builder
     record, count = k.arguments
-    f = load_fields(k, record, stages.FIELDS)
+    f = load_fields(k, record, FIELDS)
     v = Vectors(k, scalar)
-    done = k.at(record, stages.FIELDS.index("done"), I64)
+    done = k.at(record, FIELDS.index("done"), I64)
     with k.loop(count) as iteration:
         with k.loop(f["blocks"]) as block:
             for stage in per_block:
@@ -111,6 +112,3 @@ def _write_infer(module: ir.Module, scalar: Scalar) -> None:
             positive = v.is_(">", v.value(total), v.number(0))
             v.store(v.choose(positive, v.number(1), v.number(-1)), values, b.add(f["innodes"], n))
     k.finish()
-
-
-__all__ = ["INFER_FIELDS", "LANES", "compiled"]
