@@ -2,7 +2,7 @@
 
 Divide and concur: each item has its own weights w, its own input values x at every edge, and its own node values y.
 A asks that every neuron is right by its margin, item by item; B that all copies agree. Reflect-reflect-relax walks to
-a point that is in both. Source: Elser and Lal, "Learning with Boolean threshold functions", and its code's documents.
+a point that is in both. Source: Elser, "Learning with Boolean threshold functions", and its code's documents.
 """
 
 from __future__ import annotations
