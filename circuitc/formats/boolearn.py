@@ -43,6 +43,16 @@ def read(path: Path) -> Module:
     return build_module(network, {"boolearn": _facts(header, edges, digits)})
 
 
+def read_edges(path: Path) -> tuple[tuple[int, int, int], list[tuple[int, int, str]]]:
+    """Read a network as it stands: (nodes, innodes, outnodes), and edges (receiver, sender, weight as written)."""
+    source = Source(str(path), read_ascii(path))
+    lines = _Lines(source)
+    header = lines.header()
+    edges = lines.edges(header)
+    _neurons(source, header, edges)  # refuses what is no network: an edge that stands twice, a weight without end
+    return (header.nodes, header.innodes, header.outnodes), [edge[:3] for edge in edges]
+
+
 @dataclass(frozen=True, slots=True)
 class _Header:
     nodes: int
@@ -177,4 +187,4 @@ def _decimal(number: int) -> str:
 BOOLEARN = Format("boolearn", (".sol", ".net"), "Boolean threshold networks of boolearn (exact decimal weights)",
                   sniff, read, write)
 
-__all__ = ["BOOLEARN", "read_dat"]
+__all__ = ["BOOLEARN", "read_dat", "read_edges"]

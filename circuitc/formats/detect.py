@@ -55,6 +55,11 @@ def write(module: Module, path: str | Path, format: str | None = None) -> list[P
     return list(contents)
 
 
+def check_ending(path: str | Path) -> None:
+    """Refuse a file that `write` would not know how to write: for asking before long work."""
+    _by_ending(Path(path), "written")
+
+
 def _companion(path: Path, suffix: str) -> Path:
     return path.with_name(path.stem + suffix) if suffix else path
 

@@ -32,12 +32,15 @@ def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def read_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Read some arrays by name, those that are not there left out; nothing is unpickled, sizes are checked first."""
+def read_npz(path: Path, names: Iterable[str], *, kinds: str = "iuf") -> dict[str, NDArray[Any]]:
+    """Read some arrays by name, those that are not there left out; nothing is unpickled, sizes are checked first.
+
+    `kinds` are the letters of numpy's kinds of numbers that are taken.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             held = set(archive.namelist())
-            return {name: _read_array(archive, f"{name}.npy") for name in names if f"{name}.npy" in held}
+            return {name: _read_array(archive, f"{name}.npy", kinds) for name in names if f"{name}.npy" in held}
     except CircuitError:
         raise
     except FileNotFoundError:
@@ -46,14 +49,14 @@ def read_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         raise error(f"{path}: is not an .npz file of plain arrays ({' '.join(str(e).split())[:80]})") from None
 
 
-def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def _read_array(archive: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
     if archive.getinfo(name).file_size > MAX_ARRAY_BYTES:
         raise error(f"{archive.filename}: {name} has more than {MAX_ARRAY_BYTES} bytes")
     content = io.BytesIO(archive.read(name))
     version = npy.read_magic(content)
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = header(content)
-    if dtype.kind not in "iuf" or any(d < 0 for d in shape):
+    if dtype.kind not in kinds or any(d < 0 for d in shape):
         raise error(f"{archive.filename}: {name} holds {dtype}, not integers or floats")
     data = content.read()
     if prod(shape) * dtype.itemsize != len(data):

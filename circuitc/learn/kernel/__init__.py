@@ -1,0 +1,5 @@
+"""The inner loop of training as machine code: LLVM vectors whose lanes are items."""
+
+from .memory import Memory, infer
+
+__all__ = ["Memory", "infer"]
