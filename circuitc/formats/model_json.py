@@ -14,12 +14,14 @@ from .base import Format
 from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_btf import build_btf
+from .model_gnn import build_gnn
 from .model_json_write import write
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
 
-BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {"btf": build_btf, "aig": build_aig}
+BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
+    "btf": build_btf, "aig": build_aig, "gnn": build_gnn}
 
 
 def sniff(head: bytes) -> bool:
@@ -54,4 +56,4 @@ def _kind(value: Any, source: Source) -> str:
     return value["kind"]
 
 
-MODEL_JSON = Format("model-json", (".json",), "circuitc's own models, kinds btf and aig", sniff, read, write)
+MODEL_JSON = Format("model-json", (".json",), "circuitc's own models, kinds btf, aig and gnn", sniff, read, write)

@@ -89,7 +89,6 @@ class _Compiler:
         self.scalar = {k: r.bounds.type for k, r in ranges.items()} | dict(options.types or {})
         self.index = index_type(options.n)
         self.loom = Loom(Builder(), options.n, options.degree)
-        self.constant_types = {k: self._input_type(k) for k in graph}
         self.graph = {k: _constant(k, self._input_type(k), v) for k, v in graph.items()}
         self.range_scope = _Scope(program, options.n, options.weight if options.is_exact else Type("fixed", 16))
 
@@ -125,6 +124,9 @@ class _Compiler:
     # Ports and registers
 
     def _input_type(self, name: str) -> Type:
+        lists = {"senders": self.index, "present": BIT}
+        if self.options.degree and name in lists:
+            return lists[name].with_shape(self.loom.shape("ij"))
         probe = self.program.inputs.get(name)
         if probe is None:
             raise error(f"{self.program.name} has no input {name}", help=nearest(name, self.program.inputs))
@@ -133,10 +135,9 @@ class _Compiler:
         return self._held_type(name).with_shape(self.loom.shape(_AXES[probe.location]))
 
     def _inputs(self) -> list[Port]:
-        ports = [Port(k, self._input_type(k)) for k in self.program.inputs if k not in self.graph]
-        n, edges = self.options.n, self.loom.shape("ij")
-        if self.options.degree:
-            ports += [Port("senders", self.index.with_shape(edges)), Port("present", BIT.with_shape(edges))]
+        names = [*self.program.inputs, *(("senders", "present") if self.options.degree else ())]
+        ports = [Port(k, self._input_type(k)) for k in names if k not in self.graph]
+        n = self.options.n
         if self.options.padded:
             ports.append(Port("active", BIT.with_shape((n,))))
         if self.options.clrs_inputs:
@@ -166,13 +167,14 @@ class _Compiler:
     def _scope(self, values: Mapping[str, Value], held: Mapping[str, Value]) -> Scope:
         """Encode: inputs as fields, then the state before the step."""
         loom, fields = self.loom, dict[str, Woven]()
+        values = {**values, **{k: loom.b.constant(c, name=k) for k, c in self.graph.items()}}
         scope = Scope(loom, self.program, self.options, fields)
         if self.options.degree:
             scope.senders, scope.present = Woven(values["senders"], "ij"), Woven(values["present"], "ij")
         if self.options.padded:
             scope.active = Woven(values["active"], "j")
         for name, probe in self.program.inputs.items():
-            value = values[name] if name in values else loom.b.constant(self.graph[name], name=name)
+            value = values[name]
             if probe.kind == "mask_one":
                 fields[name] = Woven(loom.b.apply("priority", value, name=f"{name}_node"), "")
             else:
