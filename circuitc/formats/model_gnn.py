@@ -122,18 +122,20 @@ def _matrix(graph: GnnGraph, model: GnnModel, path: Path, source: Source) -> Any
         raise error("a graph is given by edges or by A")
     if graph.edges is not None:
         return _edge_matrix(graph.edges, model, source)
-    assert graph.A is not None
-    if isinstance(graph.A, FileArray):
-        A = read_array(path, graph.A.file, graph.A.array, 2, Span(source, path="graph.A"))
-    else:
-        if any(len(row) != model.n for row in graph.A):
-            raise error(f"A has {model.n} numbers in each row", Span(source, path="graph.A"))
-        A = np.array([[float(x) for x in row] for row in graph.A]).reshape(len(graph.A), -1)
+    A = _rows(graph.A, model, path, source)
     if A.shape != (model.n, model.n):
         raise error(f"A needs shape [{model.n}, {model.n}], got {list(A.shape)}", Span(source, path="graph.A"))
     if not model.directed and not np.array_equal(A, A.T):
         raise error("A is not symmetric, and the model is not directed", Span(source, path="graph.A"))
     return A
+
+
+def _rows(rows: Any, model: GnnModel, path: Path, source: Source) -> Any:
+    if isinstance(rows, FileArray):
+        return read_array(path, rows.file, rows.array, 2, Span(source, path="graph.A"))
+    if any(len(row) != model.n for row in rows):
+        raise error(f"A has {model.n} numbers in each row", Span(source, path="graph.A"))
+    return np.array([[float(x) for x in row] for row in rows]).reshape(len(rows), -1)
 
 
 def _edge_matrix(edges: Any, model: GnnModel, source: Source) -> Any:

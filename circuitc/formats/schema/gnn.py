@@ -93,7 +93,8 @@ class GnnModel(Header):
     attention: bool = Field(False, description="Whether attention coefficients are ports.")
     selection: Literal["hard", "soft"] = Field("hard", description="The best sender, or (floats) a softmax of all.")
     temperature: Number = Field(Decimal("0.001"), description="The temperature of the softmax.")
-    types: dict[str, str] = Field(default_factory=dict, description="Types of numbers of the state, such as {\"d\": \"u16\"}.")
+    types: dict[str, str] = Field(default_factory=dict, description=(
+        'Types of numbers of the state, such as {"d": "u16"}.'))
     graph: GnnGraph | None = Field(None, description="A given graph, whose weights become constants: wires.")
     parameters: str | None = Field(None, description=(
         "A .npz or .safetensors file beside the model with the network's weights; without it they are compiled."))

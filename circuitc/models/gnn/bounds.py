@@ -101,7 +101,7 @@ def _largest_words(program: GraphProgram, n: int, weight: Type) -> str:
 
 
 def _field_ranges(program: GraphProgram, n: int, weight: Type) -> dict[str, FieldRange]:
-    scope = _Scope(program, n, weight)
+    scope = Intervals(program, n, weight)
     scalars = [name for name, s in program.state.items() if s.probe.kind == "scalar"]
     stated = {name: Bounds(0, whole(parse_formula(program.state[name].bound), {"n": n, "top": weight.highest}),
                            weight.fraction if program.state[name].scale == 1.0 else 0)
@@ -124,7 +124,7 @@ def _field_ranges(program: GraphProgram, n: int, weight: Type) -> dict[str, Fiel
                     if s.probe.kind == "categorical"}
 
 
-class _Scope:
+class Intervals:
     """Evaluates formulas on intervals, given those of the fields."""
 
     def __init__(self, program: GraphProgram, n: int, weight: Type) -> None:

@@ -29,7 +29,7 @@ from circuitc.ir import (
     rebuild,
 )
 
-from .bounds import Bounds, FieldRange, _Scope, field_ranges, largest_safe_n
+from .bounds import Bounds, FieldRange, Intervals, field_ranges, largest_safe_n
 from .formula import Read, parse_formula
 from .messages import emit_message
 from .options import Options
@@ -48,6 +48,9 @@ def compile_program(program: GraphProgram, options: Options, weights: Weights | 
     `weights` are those of `compiled_weights`, perhaps changed; exact types take none but the compiled ones. `graph`
     gives inputs (raw numbers by name, such as `A`) that become constants: the circuit of one map.
     """
+    if options.degree and any(s.probe.location == "edge" for s in program.state.values()):
+        raise error(f"{program.name} keeps a value for every pair of nodes, so it has no sparse form",
+                    help="leave degree out")
     ranges = _checked_ranges(program, options)
     _refuse_weights(program, options, weights)
     return _Compiler(program, options, ranges, weights, graph or {}).module(name or program.name)
@@ -90,7 +93,7 @@ class _Compiler:
         self.index = index_type(options.n)
         self.loom = Loom(Builder(), options.n, options.degree)
         self.graph = {k: _constant(k, self._input_type(k), v) for k, v in graph.items()}
-        self.range_scope = _Scope(program, options.n, options.weight if options.is_exact else Type("fixed", 16))
+        self.range_scope = Intervals(program, options.n, options.weight if options.is_exact else Type("fixed", 16))
 
     def module(self, name: str) -> Module:
         """Build the func and its module."""

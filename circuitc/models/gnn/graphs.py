@@ -41,13 +41,13 @@ def edge_matrix(n: int, edges: Sequence[Sequence[float]], *, directed: bool) -> 
     return A
 
 
-def sender_lists(A: ArrayLike, degree: int) -> dict[str, Array]:
+def sender_lists(weights: ArrayLike, degree: int) -> dict[str, Array]:
     """Give the sparse form of a matrix of weights: for each node the senders in rising order, padded.
 
     Answers `A` (weights), `senders` and `present`, each of shape [n, degree]; for a batch of matrices [batch, n, n]
     with that axis in front.
     """
-    A = np.asarray(A)
+    A = np.asarray(weights)
     if A.ndim == 3:
         parts = [sender_lists(a, degree) for a in A]
         return {name: np.stack([p[name] for p in parts]) for name in parts[0]}
@@ -62,12 +62,12 @@ def sender_lists(A: ArrayLike, degree: int) -> dict[str, Array]:
             "present": kept.astype(np.int64)}
 
 
-def clrs_inputs(A: ArrayLike, source: int | None = None) -> Mapping[str, Array]:
+def clrs_inputs(weights: ArrayLike, source: int | None = None) -> Mapping[str, Array]:
     """Give the inputs of CLRS-30 for a matrix of weights: `pos`, `A`, `adj` (with self-loops) and, with a source, `s`.
 
     A batch axis of one graph stands in front, as `circuitc run` takes them.
     """
-    A = np.asarray(A)
+    A = np.asarray(weights)
     n = len(A)
     found = {"pos": np.arange(n) / n, "A": A, "adj": ((A + np.eye(n)) != 0).astype(np.int64)}
     if source is not None:

@@ -9,7 +9,7 @@ from 2**width, one above every score: its high bit says so, and the low bits mak
 from __future__ import annotations
 
 from circuitc.diagnostics import error
-from circuitc.ir import BIT, F32, Type, smallest, ufixed
+from circuitc.ir import BIT, F32, Type, ufixed
 
 from .bounds import Bounds
 from .formula import Apply, Formula, Read, conjuncts, parse_formula, parts
@@ -45,7 +45,8 @@ class _Writer:
     """Writes one message from its formulas."""
 
     def __init__(self, scope: Scope, name: str, message: Message, to: Axes) -> None:
-        self.scope, self.loom, self.name, self.message, self.to = scope, scope.loom, name, message, to
+        self.scope, self.loom, self.name, self.message = scope, scope.loom, name, message
+        self.to: Axes = to
         self.score = parse_formula(message.score) if message.score else None
         self.coefficients: Woven | None = None
         found = [scope.condition(c) for c in conjuncts(parse_formula(message.where))]

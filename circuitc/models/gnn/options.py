@@ -42,8 +42,8 @@ class Options:
         if self.degree < 0 or self.degree > self.n:
             raise error(f"a degree of {self.degree} is outside 1..{self.n}")
         if self.n * (self.degree or self.n) > MOST_EDGES:
-            raise error(f"{self.n} nodes have {self.n * (self.degree or self.n)} edges to look at, more than {MOST_EDGES}",
-                        help="the sparse form looks at n * degree edges")
+            raise error(f"{self.n} nodes have {self.n * (self.degree or self.n)} edges to look at, more than "
+                        f"{MOST_EDGES}", help="the sparse form looks at n * degree edges")
         if self.weight.shape or not (self.weight == F32 or (self.weight.kind == "fixed" and not self.weight.signed)):
             raise error(f"weights are unsigned numbers (bit, u8, ufx<8,4>, ...) or f32, got {self.weight}",
                         help="0 means that there is no edge")
@@ -56,11 +56,6 @@ class Options:
     def is_exact(self) -> bool:
         """True where the module is of exact types throughout."""
         return self.weight.is_exact
-
-    @property
-    def scalar(self) -> Type:
-        """The type of a weight."""
-        return self.weight
 
     def facts(self) -> dict[str, Any]:
         """Say the options as plain values, for reports."""

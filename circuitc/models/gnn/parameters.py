@@ -3,8 +3,8 @@
 The nodes of the network hold one channel for each field: `pos` (a node's number over n, as in CLRS), then the inputs
 and states of nodes in order; edges hold those of edges. The encoder copies inputs to their channels and the decoder
 reads them. A linear form such as `d[i] + A[i,j]` is then four arrays: `relax/0/source` (weights of the sender's
-channels), `relax/0/target`, `relax/0/edge` and `relax/0/bias`; here all are 0 but `source[d]` and `edge[A]`, which are 1.
-The score is what a layer of GATv2 computes before its softmax: see `gatv2_arrays`.
+channels), `relax/0/target`, `relax/0/edge` and `relax/0/bias`; here `source[d]` and `edge[A]` are 1, all others 0. The
+score is what a layer of GATv2 computes before its softmax: see `gatv2_arrays`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Weights:
             from safetensors.numpy import save_file
             save_file({k: np.ascontiguousarray(a) for k, a in self.arrays.items()}, path)
         else:
-            np.savez(path, **dict(self.arrays))
+            write: Any = np.savez  # its type takes no names
+            write(path, **self.arrays)
 
 
 def channels_of(program: GraphProgram) -> Channels:
@@ -209,7 +210,7 @@ def _channel(scope: Scope, channel: str, place: str) -> Woven:
 
 
 def gatv2_arrays(weights: Weights, form: str, temperature: float, slope: float = 0.01) -> dict[str, Array]:
-    """Write a linear form as the attention of one GATv2 head: logits = a . leaky_relu(w_source + w_target + w_edge + b).
+    """Write a linear form as the attention of a GATv2 head: logits = a . leaky_relu(w_source + w_target + w_edge + b).
 
     A leaky ReLU of slope s satisfies relu(x) - relu(-x) = (1 + s) x, so two hidden units carry a linear logit exactly:
     rows w and -w, and the attention vector (-1, 1) / ((1 + s) temperature), where the best score is the least.

@@ -131,16 +131,14 @@ def _mlp_depth(p: Processor) -> int:
 def build_processor(processor: Processor, n: int, name: str = "processor") -> Module:
     """Give the module of one step of a processor on graphs of n nodes."""
     b = Builder()
-    types = {"node_fts": F32.with_shape((n, processor.features)), "edge_fts": F32.with_shape((n, n, processor.features)),
+    types = {"node_fts": F32.with_shape((n, processor.features)),
+             "edge_fts": F32.with_shape((n, n, processor.features)),
              "graph_fts": F32.with_shape((processor.features,)), "adj": BIT.with_shape((n, n)),
              "hidden": F32.with_shape((n, processor.hidden))}
     values = {k: b.input(k, t) for k, t in types.items()}
     layers = _Layers(b, processor, n)
     z = b.apply("concat", values["node_fts"], values["hidden"], axis=1, name="z")
-    if processor.kind == "gatv2":
-        result = layers.gatv2(z, values)
-    else:
-        result = layers.mpnn(z, values)
+    result = layers.gatv2(z, values) if processor.kind == "gatv2" else layers.mpnn(z, values)
     body = b.finish([result])
     func = Func(name, tuple(Port(k, t) for k, t in types.items()), (Port("next_hidden", types["hidden"]),), body,
                 (), ONCE)

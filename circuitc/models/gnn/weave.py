@@ -26,7 +26,7 @@ class Woven:
     axes: Axes
 
 
-def union(*axes: Axes) -> Axes:
+def union(*axes: str) -> Axes:
     """Give the axes that all operands fit."""
     letters = "".join(axes)
     both: dict[tuple[bool, bool], Axes] = {(False, False): "", (True, False): "i", (False, True): "j",
@@ -120,9 +120,7 @@ class Loom:
         """Fold a value over the axes that it has and `axes` has not."""
         if x.axes == axes:
             return x
-        if x.axes == "ij":
-            gone = {"j": (self.sender_axis,), "i": (1 - self.sender_axis,), "": (0, 1)}[axes]
-        else:
-            gone = (0,)
+        edges = {"j": (self.sender_axis,), "i": (1 - self.sender_axis,), "": (0, 1)}
+        gone = edges[axes] if x.axes == "ij" else (0,)
         return Woven(self.b.apply("reduce", x.value, kind=kind, axes=gone), axes)
 
