@@ -133,9 +133,9 @@ def _matrix(graph: GnnGraph, model: GnnModel, path: Path, source: Source) -> Any
 def _rows(rows: Any, model: GnnModel, path: Path, source: Source) -> Any:
     if isinstance(rows, FileArray):
         return read_array(path, rows.file, rows.array, 2, Span(source, path="graph.A"))
-    if any(len(row) != model.n for row in rows):
-        raise error(f"A has {model.n} numbers in each row", Span(source, path="graph.A"))
-    return np.array([[float(x) for x in row] for row in rows]).reshape(len(rows), -1)
+    if len(rows) != model.n or any(len(row) != model.n for row in rows):
+        raise error(f"A has {model.n} rows of {model.n} numbers", Span(source, path="graph.A"))
+    return np.array([[float(x) for x in row] for row in rows])
 
 
 def _edge_matrix(edges: Any, model: GnnModel, source: Source) -> Any:

@@ -205,8 +205,8 @@ class Scope:
         if backwards and self._free(p) is not None and self._free(q) is None:
             p, q = q, p
         if self._free(p) is not None or self._free(q) is None:
-            raise error(f"{self.program.name}: {name} is read against its direction, and lists of senders hold it along "
-                        "its direction", help="take the dense form, or directed = false where A is symmetric")
+            raise error(f"{self.program.name}: {name} is read against its direction, which the lists of senders "
+                        "do not hold", help="take the dense form, or directed = false where A is symmetric")
         assert self.senders is not None
         assert self.present is not None
         loom, free = self.loom, self._free(q)
