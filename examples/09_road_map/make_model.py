@@ -12,7 +12,8 @@ PLACES = nx.random_geometric_graph(16, 0.35, seed=4)  # networkx gives each plac
 
 def save(name: str, model: dict[str, Any], edges: list[list[int]]) -> None:
     """Write a model, its edges on one line each."""
-    head = json.dumps({"schema": "circuitc.model/1", "kind": "gnn", **model, "directed": False, "hints": False}, indent=2)
+    keys = {"schema": "circuitc.model/1", "kind": "gnn", **model, "directed": False, "hints": False}
+    head = json.dumps(keys, indent=2)
     rows = ",\n".join(f"    {json.dumps(e)}" for e in edges)
     text = head.removesuffix("\n}") + ',\n  "graph": {"edges": [\n' + rows + "\n  ]}\n}\n"
     Path(__file__).with_name(name).write_text(text)

@@ -5,6 +5,7 @@
 
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
@@ -40,7 +41,7 @@ def draw(route: list[int], file: str) -> None:
     import matplotlib.pyplot as plt
     pos = nx.get_node_attributes(PLACES, "pos")
     nx.draw(PLACES, pos, node_size=90, node_color="lightgray", edge_color="lightgray", with_labels=True, font_size=6)
-    nx.draw_networkx_edges(PLACES, pos, edgelist=list(zip(route, route[1:], strict=False)), width=3, edge_color="red")
+    nx.draw_networkx_edges(PLACES, pos, edgelist=list(pairwise(route)), width=3, edge_color="red")
     plt.savefig(file)
 
 

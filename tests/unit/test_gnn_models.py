@@ -78,7 +78,8 @@ def test_inputs_by_clrs_names_run_from_a_file(tmp_path: Path, capsys: pytest.Cap
     np.savez(tmp_path / "in.npz", **clrs_inputs(np.diag([1, 1, 1], 1), 1))
     for engine in ("interpreter", "llvm"):
         out = tmp_path / f"{engine}.npz"
-        assert command(["run", str(path), "--inputs", str(tmp_path / "in.npz"), "-o", str(out), "--engine", engine]) == 0
+        given = ["--inputs", str(tmp_path / "in.npz"), "-o", str(out), "--engine", engine]
+        assert command(["run", str(path), *given]) == 0
         with np.load(out) as found:
             assert found["pi"].tolist() == [[0, 1, 1, 2]]
             assert found["reach_h"][0].tolist() == [[0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1], [0, 1, 1, 1]]
@@ -182,8 +183,7 @@ def drawn(kind: str, features: int, hidden: int, heads: int = 1, *, gated: bool 
     rng = np.random.default_rng(3)
     seen = features + hidden
     if kind == "gatv2":
-        shapes = [(seen, hidden), (seen, hidden), (seen, hidden), (seen, hidden), (features, hidden), (features, hidden),
-                  *[(hidden // heads, 1)] * heads]
+        shapes = [*[(seen, hidden)] * 4, *[(features, hidden)] * 2, *[(hidden // heads, 1)] * heads]
     else:
         shapes = [(seen, hidden), (seen, hidden), (features, hidden), (features, hidden), (seen, hidden),
                   (hidden, hidden), *([(seen, hidden), (hidden, hidden), (hidden, hidden)] if gated else [])]
