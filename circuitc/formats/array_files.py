@@ -26,8 +26,8 @@ _BROKEN = (ValueError, SyntaxError, tokenize.TokenError, struct.error, zipfile.B
            OSError, NotImplementedError, RuntimeError, MemoryError, KeyError, TypeError, OverflowError)
 
 
-def read_array(model: Path, file: str, name: str, rank: int, span: Span) -> NDArray[Any]:
-    """Read one array of whole numbers or floats with `rank` axes from a file in the model's folder or below it.
+def read_array(model: Path, file: str, name: str, rank: int | None, span: Span) -> NDArray[Any]:
+    """Read one array of whole numbers or floats with `rank` axes (None: any) from a file beside the model or below it.
 
     Nothing is unpickled, and no more memory is taken than the checked shape needs.
     """
@@ -39,7 +39,7 @@ def read_array(model: Path, file: str, name: str, rank: int, span: Span) -> NDAr
     if not path.is_file():
         raise error(f"there is no file {file} beside the model", span)
     array = reader(path, name, span)
-    if array.ndim != rank:
+    if rank is not None and array.ndim != rank:
         raise error(f"{_full_name(file, name)} has shape {list(array.shape)}, {rank} axes are needed", span)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
@@ -59,6 +59,22 @@ def array_shapes(model: Path, file: str, span: Span) -> dict[str, tuple[int, ...
         with safe_open(path, framework="numpy") as archive:
             return {name: tuple(archive.get_slice(name).get_shape()) for name in archive.keys()}  # noqa: SIM118
     except (SafetensorError, *_BROKEN) as e:
+        raise _broken(path, "", e, span) from None
+
+
+def array_names(model: Path, file: str, span: Span) -> list[str]:
+    """Name the arrays of a `.npz` or `.safetensors` file in the model's folder or below it, sorted."""
+    path = companion_path(model, file, span)
+    if path.suffix.lower() == ".safetensors":
+        return sorted(array_shapes(model, file, span))
+    if path.suffix.lower() != ".npz":
+        raise error(f"{file} has no names for its arrays", span, "weights are read from .npz and .safetensors")
+    if not path.is_file():
+        raise error(f"there is no file {file} beside the model", span)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(name.removesuffix(".npy") for name in archive.namelist())
+    except _BROKEN as e:
         raise _broken(path, "", e, span) from None
 
 

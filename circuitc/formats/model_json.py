@@ -14,6 +14,7 @@ from .base import Format
 from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_btf import build_btf
+from .model_gnn import build_gnn
 from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
 from .model_network import build_mlp, build_onnx, build_state_dict
@@ -30,6 +31,7 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "mlp": build_mlp,
     "state-dict": build_state_dict,
     "onnx": build_onnx,
+    "gnn": build_gnn,
 }
 
 

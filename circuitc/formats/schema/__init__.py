@@ -4,6 +4,7 @@ from .aig import AigLatch, AigModel, AigOutput
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
 from .errors import validate
+from .gnn import GnnModel, GnnProgram
 from .logic import (
     DwnLayerModel,
     DwnModel,
@@ -25,6 +26,7 @@ MODELS = {
     "mlp": MlpModel,
     "state-dict": StateDictModel,
     "onnx": OnnxModel,
+    "gnn": GnnModel,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
+    "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "StateDictModel", "StateLayer",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
 ]
