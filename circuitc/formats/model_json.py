@@ -63,7 +63,8 @@ def _kind(value: Any, source: Source) -> str:
         if key not in value:
             raise error(f"the key {key} is missing", span, f'a model begins {{"schema": "{SCHEMA}", "kind": "btf"')
         if value[key] not in known:
-            raise error(f"expected {' or '.join(known)}, got {describe(value[key])}", Span(source, path=key))
+            raise error(f"expected the {key} of a model, got {describe(value[key])}", Span(source, path=key),
+                        nearest(str(value[key]), known))
     return value["kind"]
 
 
