@@ -170,4 +170,4 @@ def test_a_missing_tool_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, 
     module = adding("stream", "step", "step")
     with pytest.raises(ToolMissing, match=r"iverilog is needed to compile Verilog.*apt-get install iverilog"):
         simulate_verilog(*emitted(module), module, {"x": np.zeros((1, 2), int)}, engine="icarus")
-    assert set(TOOLS) == {"iverilog", "vvp", "verilator", "yosys-abc", "pyosys"}
+    assert {"iverilog", "vvp", "verilator", "yosys-abc", "pyosys"} <= set(TOOLS)
