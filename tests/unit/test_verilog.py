@@ -37,6 +37,7 @@ from circuitc.ir import (
     verify_module,
 )
 from circuitc.ir.generate import random_netlist
+from circuitc.proof import verify_emitted
 
 
 def func_of(build, inputs, outputs, name="main", **rest):
@@ -337,3 +338,18 @@ def test_a_name_cannot_leave_its_comment() -> None:
     code = [line.split("//")[0].rstrip() for line in lines]
     assert [line for line in code if line.lstrip().startswith(("assign", "wire"))] == [
         "  wire q_assign_y_1 = a & b;", "  assign y = q_assign_y_1;"]
+
+
+def test_bits_of_wide_inputs_that_are_read_often_have_wires_of_their_own() -> None:
+    # Icarus makes a net of each selection: without the wires it takes minutes over a network of some 10,000.
+    b = NetlistBuilder(8)
+    rng = np.random.default_rng(0)
+    bits = [b.and_(2 * int(i), 2 * int(j) ^ 1) for i, j in rng.integers(1, 9, (40, 2))]
+    for i, j, table in zip(*rng.integers(1, 9, (2, 600)), rng.integers(1, 255, 600), strict=True):
+        bits.append(b.lut((2 * int(i), 2 * int(j), bits[-1]), int(table)))
+    func = Func("f", (Port("x", parse_type("u8")),), (Port("y", parse_type("bit")),), b.finish([bits[-1]]))
+    emission = VERILOG.emit(VERILOG.build(module_of(func), {}))
+    text = emission.files[emission.main].decode()
+    assert text.count("[") < 20
+    assert "wire x_3 = x[3];" in text
+    assert verify_emitted(module_of(func), text, emission.ports).status == "equal"
