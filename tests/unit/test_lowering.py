@@ -78,7 +78,8 @@ def threshold(weights: list[list[int]], limits: list[int]) -> Build:
 
 @pytest.mark.parametrize(("build", "types", "tables", "gates", "depth"), [
     (op("lt"), ("u16", "u16"), 0, 16, 16), (op("lt"), ("i16", "i16"), 4, 60, 8), (op("lt"), ("u16", "u16"), 6, 50, 10),
-    (op("le"), ("fx<16,8>", "u12"), 4, 80, 11), (op("add"), ("u32", "u32"), 0, 95, 32), (op("add"), ("u32", "u32"), 4, 340, 12),
+    (op("le"), ("fx<16,8>", "u12"), 4, 80, 11), (op("add"), ("u32", "u32"), 0, 95, 32),
+    (op("add"), ("u32", "u32"), 4, 340, 12),
     (op("add"), ("u8", "u8"), 6, 23, 8)])
 def test_tables_want_few_levels(build: Build, types: tuple[str, ...], tables: int, gates: int, depth: int) -> None:
     """The fewest gates ripple; for tables, long comparisons and additions are trees."""
