@@ -87,8 +87,8 @@ def less_or_equal(g: Lowering, node: Node) -> Word:
 def _is_less(g: Lowering, x: Value, y: Value) -> int:
     """Compare two numbers: by their difference, or words by a tree where few levels are wanted."""
     if g.scope.tables and g.has_word(x) and g.has_word(y):
-        types = [g.type(v) for v in (x, y)]
-        return compare_words(g.builder, *_alike([g.word(v) for v in (x, y)], types), g.scope.tables)
+        a, b = _alike([g.word(x), g.word(y)], [g.type(x), g.type(y)])
+        return compare_words(g.builder, a, b, g.scope.tables)
     difference = add_forms([g.form(y), g.form(x)], [1, -1])
     return is_positive(g.builder, difference, g.templates, g.scope.tables)
 
