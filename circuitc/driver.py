@@ -114,10 +114,12 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     Answers the program after its last approximate pass, which is what exact passes and artefacts must equal, and the
     program after all passes.
     """
-    text = wish.passes if wish.passes is not None else default_pipeline(module, target)
+    more = ""
     if target == "verilog":
         from circuitc.backends.verilog import option_passes
-        text = ",".join(part for part in (text, option_passes(wish.options)) if part)
+        more = option_passes(wish.options)
+    first = wish.passes if wish.passes is not None else default_pipeline(module, target, lowered=bool(more))
+    text = ",".join(part for part in (first, more) if part)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
     check = _check(wish)
@@ -137,8 +139,11 @@ def _check(wish: Wishes) -> Callable[..., Mapping[str, Any]] | None:
     return partial(prove_exact, seconds=wish.seconds)
 
 
-def default_pipeline(module: Module, target: str) -> str:
-    """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU."""
+def default_pipeline(module: Module, target: str, *, lowered: bool = False) -> str:
+    """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU.
+
+    With `lowered` passes that make gates of everything come behind them.
+    """
     graphs = [f.body for f in module.funcs.values() if isinstance(f.body, Graph)]
     if not graphs:
         return "strash,sweep-dead" if target == "verilog" else ""
@@ -149,6 +154,8 @@ def default_pipeline(module: Module, target: str) -> str:
             return "clean,tabulate,lower-to-gates{luts=true}"
         case "llvm":
             return f"{first},lower-to-gates" if logic else first
+        case "verilog" if lowered:
+            return first if logic else f"{first},ranges,clean"
         case "verilog" if not logic:
             return f"{first},ranges,scalarize,clean"
         case _:

@@ -14,7 +14,7 @@ from circuitc.driver import compile, load
 from circuitc.formats import write
 from circuitc.plugins import plugin_names
 from circuitc.proof import LEVELS, proof_json, proof_line
-from circuitc.synthesis import Survey, survey
+from circuitc.synthesis import Survey, survey, verilog_of_parts
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
 from .output import progress, say, table
@@ -125,9 +125,11 @@ def report_command(
 
 def _survey(build: Path, report: Any, full: bool, seconds: float | None) -> Survey:
     text = (build / str(report["main"])).read_text()
+    names = report["facts"].get("logic-network", {}).get("parts", [])
+    parts = verilog_of_parts(load(build / str(report["program"])), names) if names else {}
     with progress() as stage:
         return survey(text, read_json(build, "ports.json"), full=full, seconds=seconds or (900 if full else 30),
-                      progress=stage)
+                      parts=parts, progress=stage)
 
 
 def _how(claim: Any) -> str:

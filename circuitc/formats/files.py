@@ -29,13 +29,19 @@ def companion_path(path: Path, name: str, span: Span | None = None) -> Path:
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files so that each is there whole or as it was before: all are prepared first, then renamed."""
+    """Write files so that each is there whole or as it was before: all are prepared first, then renamed.
+
+    A pipe or a device (`/dev/null`) is written to: a rename would put a file in its place.
+    """
     prepared: dict[Path, Path] = {}
     target = Path()
     try:
         for target, content in contents.items():
             if target.is_dir():
                 raise error(f"{target}: is a directory")
+            if target.exists() and not target.is_file():
+                target.write_bytes(content)
+                continue
             partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
             prepared[target] = partial
             partial.write_bytes(content)

@@ -20,18 +20,21 @@ class Scalarize(GraphPass):
 
     What stays of tensors: `element` takes scalars out of inputs and call results, `stack` puts them together for
     outputs, call operands and `pack`, and `table` keeps its rank-1 constant. Sums are n-ary `add`s; views, joins and
-    constant indices become wiring.
+    constant indices become wiring. With `ahead` the comparisons of two rounds of `argmax` and `argmin` are made at once:
+    less deep, by up to twice as many comparisons.
     """
 
+    ahead: bool = False
+
     def run(self, graph: Graph, context: Context) -> Graph:
-        return scalarize(graph)
+        return scalarize(graph, ahead=self.ahead)
 
 
-def scalarize(graph: Graph) -> Graph:
+def scalarize(graph: Graph, *, ahead: bool = False) -> Graph:
     """Give an equal graph of scalar ops; the same object where it is one."""
     if is_scalar(graph):
         return graph
-    pool, elements = Pool(), dict[Value, Elements]()
+    pool, elements = Pool(ahead=ahead), dict[Value, Elements]()
     inputs = [pool.builder.input(n.name, n.type, n.span) for n in graph.nodes[:graph.inputs]]
     elements.update({v: pool.elements(v) for v in inputs})
     wishes = {v: graph.nodes[v].name for v in inputs}

@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from circuitc.backends.verilog import VERILOG
 from circuitc.formats.yosys import read_verilog
-from circuitc.ir import Netlist
+from circuitc.ir import Module, Netlist
 from circuitc.passes.abc.exchange import prepare, run_to_luts
 from circuitc.tools import ToolFailed, run_yosys
 
 CONVENTION = ("LUT6: ABC `if -K 6` on the AIG after Yosys `techmap; aigmap`; no carry chains, no wide multiplexers; "
-              "registers apart; depth in LUTs between registers and ports; modules are mapped one by one, so they "
-              "need not add up to the whole")
+              "registers apart; depth in LUTs between registers and ports; modules (of a network that is one module: "
+              "its encoder, core and reduction, before any pipeline) are mapped one by one, so they need not add up "
+              "to the whole")
 MAPPED = "$lut"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One Verilog module on its own, what it instantiates left out: its tables and registers, and how often it is
-    there."""
+    there. Or a part of a model that was put into one module."""
 
     module: str
     luts: int
@@ -34,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LutCount:
-    """The whole design flattened (logic is shared across modules), and its modules one by one."""
+    """The whole design flattened (logic is shared across modules), and its modules or the model's parts one by one."""
 
     luts: int
     depth: int
@@ -49,19 +52,45 @@ class LutCount:
                 "parts": parts}
 
 
-def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30) -> LutCount:
+def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30,
+               parts: Mapping[str, str] = MappingProxyType({})) -> LutCount:
     """Map Verilog to six-input tables and count; `clock` names the clock port, where there is one.
 
+    `parts` are texts of combinational modules, by name, that a design of one module was made of (`verilog_of_parts`).
     Raises ToolTimeout where a tool takes longer than `seconds`.
     """
+    mapped, registers = _mapped(text, top, clock, seconds)
+    several = len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
+    apart = _modules_apart(text, top, seconds) if several else tuple(
+        Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
+    return LutCount(mapped.gates, mapped.depth, registers, apart or (Part(top, mapped.gates, registers, 1),))
+
+
+def verilog_of_parts(module: Module, names: Sequence[str]) -> dict[str, str]:
+    """Print funcs of a program as combinational modules, each as a text of its own; those with calls are left out."""
+    texts: dict[str, str] = {}
+    for name in names:
+        func = module.funcs.get(name)
+        if func is None or not func.is_combinational or not isinstance(func.body, Netlist):
+            continue
+        alone = Module({name: func}, name, name)
+        emission = VERILOG.emit(VERILOG.build(alone, {"vectors": "0"}))
+        texts[name] = emission.files[emission.main].decode()
+    return texts
+
+
+def _size(text: str, top: str, seconds: float) -> tuple[int, int]:
+    mapped, registers = _mapped(text, top, "", seconds)
+    return mapped.gates, registers
+
+
+def _mapped(text: str, top: str, clock: str, seconds: float) -> tuple[Netlist, int]:
+    """Give a design as six-input tables, and its register bits."""
     func = read_verilog(text, top, clock=clock, seconds=seconds).entry
     assert isinstance(func.body, Netlist), "Yosys gives netlists"
     ands = prepare(func.body)
     mapped = run_to_luts(ands, "if -K 6", seconds) if ands.gates else ands
-    registers = sum(r.type.bits for r in func.registers)
-    several = len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
-    parts = _modules_apart(text, top, seconds) if several else (Part(top, mapped.gates, registers, 1),)
-    return LutCount(mapped.gates, mapped.depth, registers, parts)
+    return mapped, sum(r.type.bits for r in func.registers)
 
 
 def _modules_apart(text: str, top: str, seconds: float) -> tuple[Part, ...]:

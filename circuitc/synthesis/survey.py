@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from circuitc.diagnostics import CircuitError
@@ -38,14 +39,14 @@ class Survey:
 
 
 def survey(text: str, ports: Mapping[str, Any], *, full: bool = False, seconds: float = 30,
-           progress: Progress = lambda stage: None) -> Survey:
+           parts: Mapping[str, str] = MappingProxyType({}), progress: Progress = lambda stage: None) -> Survey:
     """Measure an emitted design: tables and depth, with `full` also synthesis for each family and clock rates.
 
-    `seconds` bound each run of a tool.
+    `seconds` bound each run of a tool; `parts` as in `count_luts`.
     """
     top, clock = str(ports["module"]), str(ports["clock"]["name"]) if "clock" in ports else ""
     progress("mapping to look-up tables")
-    luts = _tried(lambda: count_luts(text, top, clock=clock, seconds=seconds))
+    luts = _tried(lambda: count_luts(text, top, clock=clock, seconds=seconds, parts=parts))
     resources: dict[str, Resources | str] = {}
     clocks: dict[str, ClockRate | str] = {}
     for family in FLOWS if full else ():

@@ -207,3 +207,17 @@ def test_companions_stay_in_the_folder(tmp_path: Path):
         assert "lies outside the folder" in fault(companion_path, model, name)
     for name in ("", "a\0b"):
         assert "is not a file name" in fault(companion_path, model, name)
+
+
+def test_a_pipe_stays_a_pipe(tmp_path: Path):
+    """Nor does a device become a file: as root, /dev/null is soon gone otherwise."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.write_files({pipe: b"content"})
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]

@@ -27,6 +27,7 @@ from circuitc.ir import (
     fixed,
     module_of,
     parse_type,
+    random_raw,
     run,
     ufixed,
 )
@@ -34,6 +35,7 @@ from circuitc.passes.base import Context
 from circuitc.passes.gates.lowering import GATE_RULES
 from circuitc.passes.inline_calls import InlineCalls
 from circuitc.passes.lower_to_gates import LowerToGates, lower_to_gates
+from circuitc.passes.map_luts import MapLuts
 from circuitc.passes.scalar import SCALAR_RULES
 from circuitc.passes.scalarize import SCALAR_OPS, Scalarize, scalarize
 from circuitc.passes.strash import strash
@@ -72,6 +74,43 @@ def threshold(weights: list[list[int]], limits: list[int]) -> Build:
     w = Constant(fixed(8, 0, (len(weights), len(weights[0]))), weights)
     t = Constant(fixed(8, 0, (len(limits),)), limits)
     return lambda b, x: b.apply("threshold", x, b.constant(w), b.constant(t))
+
+
+@pytest.mark.parametrize(("build", "types", "tables", "gates", "depth"), [
+    (op("lt"), ("u16", "u16"), 0, 16, 16), (op("lt"), ("i16", "i16"), 4, 60, 8), (op("lt"), ("u16", "u16"), 6, 50, 10),
+    (op("le"), ("fx<16,8>", "u12"), 4, 80, 11), (op("add"), ("u32", "u32"), 0, 95, 32),
+    (op("add"), ("u32", "u32"), 4, 340, 12),
+    (op("add"), ("u8", "u8"), 6, 23, 8)])
+def test_tables_want_few_levels(build: Build, types: tuple[str, ...], tables: int, gates: int, depth: int) -> None:
+    """The fewest gates ripple; for tables, long comparisons and additions are trees."""
+    func = func_of(build, *types)
+    module = module_of(func)
+    body = lower_to_gates(module, func, tables=tables).body
+    assert isinstance(body, Netlist)
+    assert body.gates <= gates
+    assert body.depth <= depth
+    rng = np.random.default_rng(0)
+    x = {p.name: random_raw(p.type, 500, rng) for p in func.inputs}
+    x["x1"][:250] = np.clip(x["x0"][:250], 0, 4095) if len({*types}) == 2 else x["x0"][:250]  # equal numbers are rare
+    assert np.array_equal(run(module, x)["y"], run(module_of(func.with_body(body)), x)["y"])
+
+
+def test_six_bits_are_counted_at_once() -> None:
+    """A full adder leaves one bit less for two tables, a count of six three less for three."""
+    count = func_of(op("reduce", kind="add", axes=(0,)), "bit[60]")
+    small, shallow = (lower_to_gates(module_of(count), count, tables=t).body for t in (0, 6))
+    assert isinstance(small, Netlist)
+    assert isinstance(shallow, Netlist)
+    luts = [MapLuts(6, "fast").run(n, Context()) for n in (small, shallow)]
+    assert luts[1].gates < 0.8 * luts[0].gates
+    assert luts[1].depth <= luts[0].depth
+    words = np.random.default_rng(0).integers(0, 1 << 63, (60, 4), np.uint64)
+    assert np.array_equal(evaluate_words(small, words), evaluate_words(shallow, words))
+
+
+def test_tables_have_three_to_eight_inputs() -> None:
+    with pytest.raises(CircuitError, match="tables is 3 to 8 or 0, got 9"):
+        LowerToGates(tables=9)
 
 
 def test_each_op_has_its_rules() -> None:

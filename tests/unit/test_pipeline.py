@@ -183,14 +183,16 @@ def test_options_make_a_build_that_is_proved_to_the_model(tmp_path):
     assert all(np.array_equal(got[n], wanted[n]) for n in wanted)
 
 
-def test_tables_are_proved():
-    build = circuitc.compile(module_with(drawn(5)), "verilog", options={"luts": "6", "vectors": "0"}, prove=True)
+@pytest.mark.parametrize("inputs", [6, 8])
+def test_tables_are_proved(inputs):
+    module = module_with(drawn(5))
+    build = circuitc.compile(module, "verilog", options={"luts": str(inputs), "vectors": "0"}, prove=True)
     assert build.certificate.evidence.level == "proved"
     assert set(build.module.entry.body.count()) == {"lut"}
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"luts": "7"}, "option luts=7 is not a whole number from 3 to 6"),
+    ({"luts": "9"}, "option luts=9 is not a whole number from 3 to 8"),
     ({"stages": "0"}, "option stages=0 is not a whole number from 1 to 1000"),
     ({"stages": "2", "levels_per_stage": "2"}, "options stages and levels_per_stage both say how to cut a pipeline"),
     ({"register_inputs": "true"}, "option register_inputs is for pipelines"),

@@ -13,8 +13,8 @@ from circuitc.cli.entry import run
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import parse_module
 from circuitc.passes import run_passes
-from circuitc.synthesis import count_luts, survey, synthesize
-from circuitc.synthesis.clock import ClockRate, harness
+from circuitc.synthesis import clock_rate, count_luts, survey, synthesize
+from circuitc.synthesis.clock import DEVICES, ClockRate, harness, missing
 from circuitc.tools import ToolTimeout
 
 PARITY = "module p (input wire [15:0] x, output wire y);\n  assign y = ^x;\nendmodule\n"
@@ -100,6 +100,47 @@ def test_the_harness_holds_every_pin():
 
 def test_median_and_spread():
     assert ClockRate("ecp5", (90.0, 110.0, 100.0), {}).median == 100
+
+
+NETWORK = {
+    "schema": "circuitc.model/1", "kind": "logic-gates", "name": "small", "input": {
+        "name": "x", "type": "u4[2]", "thresholds": [[3, 7.5]]},
+    "layers": [{"connections": [[0, 1, 0, 3], [2, 3, 2, 1]], "gates": [1, 7, 6, 14]}], "groups": 2}
+
+
+def test_parts_of_a_network_in_one_module_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "model.json").write_text(json.dumps(NETWORK))
+    found = []
+    for k, options in enumerate(({}, {"luts": "6", "stages": "2"})):
+        folder = tmp_path / str(k)
+        build = circuitc.compile(tmp_path / "model.json", "verilog", out=folder, verify=False, options=options)
+        assert build.report["figures"]["modules"] == (1 if options else 4)
+        assert run(["report", str(folder), "--json"]) == 0
+        parts = json.loads(capsys.readouterr().out)["lut6"]["parts"]
+        found.append({p["module"]: (p["luts"], p["registers"]) for p in parts})
+    assert found[0]["core"] == (4, 0)
+    assert found[1] == {"encoder": (2, 0), "core": (4, 0), "reduction": (5, 0)}  # x > 7.5 is a wire
+
+
+@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+def test_families_are_synthesized(family):
+    """Yosys takes seconds to read a family's cells: two tiny runs."""
+    text = "module f (input wire clk, input wire [2:0] x, output reg y);\n  always @(posedge clk) y <= ^x;\nendmodule\n"
+    found = synthesize(text, "f", family)
+    assert (found.lut, found.carry, found.ff, found.dsp, found.bram) == (1, 0, 1, 0, 0)
+
+
+@pytest.mark.parametrize("family", list(DEVICES))
+def test_a_clock_rate_is_found(family):
+    if missing(family):
+        pytest.skip(missing(family))
+    text = "module f (input wire [2:0] x, output wire y);\n  assign y = ^x;\nendmodule\n"
+    ports = {"module": "f", "ports": [{"verilog": "x", "bits": 3, "direction": "input"},
+                                      {"verilog": "y", "bits": 1, "direction": "output"}]}
+    found = clock_rate(text, ports, family, seeds=(1,))
+    assert len(found.mhz) == 1
+    assert 50 < found.median < 2000
+    assert sum(n for name, n in found.used.items() if "FF" in name or "LC" in name) >= 5  # the harness's registers
 
 
 def test_report_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

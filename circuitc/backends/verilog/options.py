@@ -11,7 +11,8 @@ from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 from .names import is_identifier
 
 HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_last")
-LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 6), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
+GATE = 3  # inputs of the largest gate: what a level of a pipeline is without look-up tables
+LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 8), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ def parse_options(given: Mapping[str, str]) -> Options:
 def option_passes(given: Mapping[str, str]) -> str:
     """Give the passes that options ask for, to be run behind all others."""
     options = parse_options(given)
+    if not options.luts and not options.pipelined:
+        return ""
     tables = (f"map-luts{{k={options.luts},effort={'fast' if options.pipelined else 'good'}}}",) if options.luts else ()
-    gates = ("lower-to-gates", "sweep-dead") if options.luts or options.pipelined else ()
-    return ",".join((*gates, *tables))
+    return ",".join((f"lower-to-gates{{tables={options.luts or GATE}}}", "sweep-dead", *tables))
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 
 from circuitc.ir import NetlistBuilder, Type
 
+from .adders import Column, add_columns
+
 Word = tuple[int, ...]  # literals, lowest bit first
-Column = list[tuple[int, int, int]]  # a heap of bits to add: level at which they are there, order, literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def multiply_forms(builder: NetlistBuilder, f: Form, g: Form) -> Form:
     return make_form(weighted, f.constant * g.constant, f.fraction + g.fraction)
 
 
-def word_of_form(builder: NetlistBuilder, form: Form, t: Type) -> Word:
+def word_of_form(builder: NetlistBuilder, form: Form, t: Type, tables: int = 0) -> Word:
     """Give a form as a word of a fixed-point type, modulo 2**width.
 
     Only the bits that the sum can need are added up; those above repeat the sign or are 0.
@@ -80,16 +80,13 @@ def word_of_form(builder: NetlistBuilder, form: Form, t: Type) -> Word:
     low, high = form.lowest, form.highest
     signed = low < 0
     needed = max(high.bit_length(), (~low).bit_length() if signed else 0) + signed
-    bits = add_bits(builder, form, max(0, min(needed, t.width - up)))
+    bits = add_bits(builder, form, max(0, min(needed, t.width - up)), tables)
     filler = bits[-1] if bits and signed else 0
     return ((0,) * up + bits + (filler,) * t.width)[:t.width]
 
 
-def add_bits(builder: NetlistBuilder, form: Form, width: int) -> Word:
-    """Give the sum modulo 2**width, by columns of full adders that take the three earliest bits of their column.
-
-    Wide sums become trees of adders that end in a ripple.
-    """
+def add_bits(builder: NetlistBuilder, form: Form, width: int, tables: int = 0) -> Word:
+    """Give the sum modulo 2**width; `tables` as in `add_columns`."""
     columns: list[Column] = [[] for _ in range(width)]
     constant = form.constant
     for literal, weight in sorted(form.terms.items()):
@@ -97,28 +94,7 @@ def add_bits(builder: NetlistBuilder, form: Form, width: int) -> Word:
             if k < width:
                 columns[k].append((0, len(columns[k]), literal ^ negative))
                 constant -= negative << k  # -x is ~x - 1
-    return tuple(_work_off(builder, columns, k, constant >> k & 1) for k in range(width))
-
-
-def _work_off(builder: NetlistBuilder, columns: list[Column], k: int, one: int) -> int:
-    """Add up column k and the constant bit `one`, its carries going to the next column.
-
-    The constant comes last: with one literal left it costs nothing, with two less than a full adder.
-    """
-    column = columns[k]
-    order = len(column)
-    while len(column) + one > 1:
-        taken = [heappop(column) for _ in range(min(3, len(column)))]
-        times, literals = [t for t, _, _ in taken], [x for _, _, x in taken]
-        if len(taken) < 3:
-            literals, one = [*literals, one, 0][:3], 0
-        a, b, c = literals
-        heappush(column, (max(times[:2][-1] + 2, times[-1] + 1), order, builder.xor(builder.xor(a, b), c)))
-        order += 1
-        carry = builder.maj(a, b, c)
-        if k + 1 < len(columns) and carry:
-            heappush(columns[k + 1], (times[-1] + 1, len(columns[k + 1]), carry))
-    return column[0][2] if column else one
+    return add_columns(builder, columns, constant, tables)
 
 
 def _digits(weight: int) -> list[tuple[int, int]]:

@@ -46,6 +46,10 @@ class Lowering:
         """Give the literals of a value, lowest bit first; of a tensor all elements, row major."""
         return self._words[value]
 
+    def has_word(self, value: Value) -> bool:
+        """Tell whether a value is there as a word: other values are sums that were not added up."""
+        return value in self._words
+
     def form(self, value: Value) -> Form:
         """Give a value as a sum of bits."""
         form = self._forms.get(value)
@@ -72,7 +76,7 @@ class Lowering:
             if self._is_absorbed(value, form):
                 self._forms[value] = form
                 return
-            word = word_of_form(self.builder, form, node.type)
+            word = word_of_form(self.builder, form, node.type, self.scope.tables)
         else:
             word = self._resized(node, _WORD_RULES[node.op](self, node))
         self._words[value] = word

@@ -19,7 +19,7 @@ _MAX_TEMPLATE = 64   # wider cores are adder trees at once, built in place
 _MAX_DIAGRAM = 2000  # nodes after which a diagram is given up
 
 
-def is_positive(builder: NetlistBuilder, form: Form, templates: Templates) -> int:
+def is_positive(builder: NetlistBuilder, form: Form, templates: Templates, tables: int = 0) -> int:
     """Give the literal of `form > 0`."""
     terms: list[tuple[int, int]] = []
     limit = -form.constant
@@ -27,10 +27,10 @@ def is_positive(builder: NetlistBuilder, form: Form, templates: Templates) -> in
         if weight < 0:
             literal, weight, limit = literal ^ 1, -weight, limit - weight
         terms.append((literal, weight))
-    return add_row(builder, Row(tuple(sorted(terms, key=lambda t: (-t[1], t[0]))), limit), templates)
+    return add_row(builder, Row(tuple(sorted(terms, key=lambda t: (-t[1], t[0]))), limit), templates, tables)
 
 
-def add_row(builder: NetlistBuilder, row: Row[int], templates: Templates) -> int:
+def add_row(builder: NetlistBuilder, row: Row[int], templates: Templates, tables: int = 0) -> int:
     """Give the literal of a threshold row."""
     peeled = peel(row)
     if peeled.constant is not None:
@@ -38,9 +38,9 @@ def add_row(builder: NetlistBuilder, row: Row[int], templates: Templates) -> int
     literals = list(peeled.needed or peeled.enough)
     if not literals:
         assert peeled.core is not None, "a row without simple literals is its own core"
-        return _add_core(builder, peeled.core, templates)
+        return _add_core(builder, peeled.core, templates, tables)
     if peeled.core is not None:
-        literals.append(add_row(builder, peeled.core, templates))
+        literals.append(add_row(builder, peeled.core, templates, tables))
     return add_tree(builder.and_ if peeled.needed else builder.or_, literals)
 
 
@@ -52,24 +52,24 @@ def add_tree(join: Callable[[int, int], int], literals: Sequence[int]) -> int:
     return literals[0]
 
 
-def _add_core(builder: NetlistBuilder, row: Row[int], templates: Templates) -> int:
+def _add_core(builder: NetlistBuilder, row: Row[int], templates: Templates, tables: int = 0) -> int:
     literals = [x for x, _ in row.terms]
     if len(row.terms) == 3:
         return builder.maj(*literals)  # three literals of which none decides alone are 2 of 3
     if len(row.terms) > _MAX_TEMPLATE:
-        return _summed(builder, row)
+        return _summed(builder, row, tables)
     key = (tuple(w for _, w in row.terms), row.limit)
     part = templates.get(key)
     if part is None:
-        part = templates[key] = _cheapest(*key)
+        part = templates[key] = _cheapest(*key, tables)
     return replay(builder, part, literals)[0]
 
 
-def _cheapest(weights: tuple[int, ...], limit: int) -> Netlist:
+def _cheapest(weights: tuple[int, ...], limit: int, tables: int) -> Netlist:
     """Build a core both ways and give the one with fewer gates."""
     adders = NetlistBuilder(len(weights))
     row = Row(tuple((adders.input(k), w) for k, w in enumerate(weights)), limit)
-    summed = sweep_dead(adders.finish([_summed(adders, row)]))
+    summed = sweep_dead(adders.finish([_summed(adders, row, tables)]))
     diagram = NetlistBuilder(len(weights))
     output = _Diagram(diagram, row, min(_MAX_DIAGRAM, _cost(summed))).build(0, limit)[2]
     if output is None:
@@ -83,10 +83,10 @@ def _cost(netlist: Netlist) -> int:
     return sum(cost * int(numbers[kind]) for kind, cost in _COST.items())
 
 
-def _summed(builder: NetlistBuilder, row: Row[int]) -> int:
+def _summed(builder: NetlistBuilder, row: Row[int], tables: int) -> int:
     """Compare by adding 2**m - limit - 1: bit m of the sum says that the row is above its limit."""
     m = max(row.limit.bit_length(), (row.total - row.limit - 1).bit_length())
-    return add_bits(builder, make_form(row.terms, (1 << m) - row.limit - 1), m + 1)[m]
+    return add_bits(builder, make_form(row.terms, (1 << m) - row.limit - 1), m + 1, tables)[m]
 
 
 class _Diagram:

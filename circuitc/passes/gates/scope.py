@@ -21,12 +21,14 @@ class Scope:
     """The netlist that grows, and the module in which called funcs are found.
 
     `limit` bounds the gates that unrolled calls may grow to. With `luts` the look-up tables of called netlists stay.
+    `tables` is the inputs of the look-up tables that the gates are for, 0 where the fewest gates are wanted.
     """
 
     builder: NetlistBuilder
     module: Module
     limit: int
     luts: bool = False
+    tables: int = 0
     templates: Templates = field(default_factory=dict)
     scalar: dict[str, Graph] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -36,7 +38,7 @@ class Scope:
         """Give a func's body in scalar ops."""
         assert isinstance(func.body, Graph)
         if func.name not in self.scalar:
-            self.scalar[func.name] = scalarize(func.body)
+            self.scalar[func.name] = scalarize(func.body, ahead=self.tables > 0)
         return self.scalar[func.name]
 
     def name(self, word: Word, name: str, origin: str = "") -> None:
@@ -88,7 +90,7 @@ def replay(scope: Scope, part: Netlist, inputs: Sequence[int]) -> Word:
                 result = add_lut(builder, x, table) if scope.luts else add_table(builder, x, table)
             case _:
                 weighted = zip(x, part.weight[edges].tolist(), strict=True)
-                result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates)
+                result = is_positive(builder, make_form(weighted, -int(part.data[node])), scope.templates, scope.tables)
         literal.append(result)
     return tuple(literal[f >> 1] ^ f & 1 for f in part.outputs.tolist())
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from circuitc.ir import BIT, NetlistBuilder, Node, Type
+from circuitc.ir import BIT, NetlistBuilder, Node, Type, Value
 
-from .forms import Form, Word, add_bits, add_forms, form_of_word, make_form, word_of_form
+from .forms import Form, Word, add_bits, add_forms, make_form, word_of_form
 from .rows import add_tree, is_positive
 
 if TYPE_CHECKING:
@@ -45,14 +45,23 @@ def invert(g: Lowering, node: Node) -> Word:
 
 def equal(g: Lowering, node: Node) -> Word:
     """AND the XNORs of both operands' bits, aligned."""
-    types = [g.type(v) for v in node.operands]
     words = [g.word(v) for v in node.operands]
+    types = [g.type(v) for v in node.operands]
     if types[0] != types[1]:
-        fraction = max(t.fraction for t in types)
-        signed = any(t.signed or t.is_spin for t in types)
-        width = max(t.width + t.is_spin + fraction - t.fraction for t in types) + signed
-        words = [_aligned(w, t, fraction, width) for w, t in zip(words, types, strict=True)]
+        words = _alike(words, types)
     return (add_tree(g.builder.and_, [g.builder.xor(x, y) ^ 1 for x, y in zip(*words, strict=True)]),)
+
+
+def _alike(words: Sequence[Word], types: Sequence[Type]) -> list[Word]:
+    """Bring words to one fraction and width; with a sign in either, the highest bit of both is turned round.
+
+    So equal numbers are equal words, and a smaller number is the smaller word, read without a sign.
+    """
+    fraction = max(t.fraction for t in types)
+    signed = any(t.signed or t.is_spin for t in types)
+    width = max(t.width + t.is_spin + fraction - t.fraction for t in types) + (signed and types[0] != types[1])
+    found = [_aligned(w, t, fraction, width) for w, t in zip(words, types, strict=True)]
+    return [(*w[:-1], w[-1] ^ signed) for w in found]
 
 
 def _aligned(word: Word, t: Type, fraction: int, width: int) -> Word:
@@ -66,13 +75,49 @@ def _aligned(word: Word, t: Type, fraction: int, width: int) -> Word:
 
 def less(g: Lowering, node: Node) -> Word:
     """Give the bit of `second - first > 0`."""
-    x, y = (g.form(v) for v in node.operands)
-    return (is_positive(g.builder, add_forms([y, x], [1, -1]), g.templates),)
+    return (_is_less(g, *node.operands),)
 
 
 def less_or_equal(g: Lowering, node: Node) -> Word:
-    x, y = (g.form(v) for v in node.operands)
-    return (is_positive(g.builder, add_forms([x, y], [1, -1]), g.templates) ^ 1,)
+    """Give the opposite of `second < first`."""
+    x, y = node.operands
+    return (_is_less(g, y, x) ^ 1,)
+
+
+def _is_less(g: Lowering, x: Value, y: Value) -> int:
+    """Compare two numbers: by their difference, or words by a tree where few levels are wanted."""
+    if g.scope.tables and g.has_word(x) and g.has_word(y):
+        a, b = _alike([g.word(x), g.word(y)], [g.type(x), g.type(y)])
+        return compare_words(g.builder, a, b, g.scope.tables)
+    difference = add_forms([g.form(y), g.form(x)], [1, -1])
+    return is_positive(g.builder, difference, g.templates, g.scope.tables)
+
+
+def compare_words(builder: NetlistBuilder, x: Word, y: Word, tables: int) -> int:
+    """Give the bit of x < y for words of one width, read without a sign.
+
+    Blocks of bits, as many as one table reads of both, tell whether they are less, and whether at most equal; a
+    balanced tree joins them.
+    """
+    size = tables // 2
+    blocks = [_block(builder, x[k:k + size], y[k:k + size]) for k in range(0, len(x), size)]
+
+    def join(low: tuple[int, int], high: tuple[int, int]) -> tuple[int, int]:
+        less, at_most = high
+        return (builder.or_(less, builder.and_(at_most, low[0])), builder.or_(less, builder.and_(at_most, low[1])))
+
+    while len(blocks) > 1:
+        odd = blocks[len(blocks) // 2 * 2:]
+        blocks = [join(a, b) for a, b in zip(blocks[::2], blocks[1::2], strict=False)] + odd
+    return blocks[0][0]
+
+
+def _block(builder: NetlistBuilder, x: Word, y: Word) -> tuple[int, int]:
+    """Tell of short words whether x < y and whether x <= y: the carries of y - x, without one and with one."""
+    less, at_most = 0, 1
+    for a, b in zip(x, y, strict=True):
+        less, at_most = builder.maj(a ^ 1, b, less), builder.maj(a ^ 1, b, at_most)
+    return less, at_most
 
 
 def select(g: Lowering, node: Node) -> Word:
@@ -87,8 +132,7 @@ def extreme(g: Lowering, node: Node) -> Word:
     t = g.type(node.operands[0])
     if t.width == 1 and not t.signed:
         return (g.builder.and_(a[0], b[0]) if smaller else g.builder.or_(a[0], b[0]),)
-    difference = add_forms([form_of_word(b, t), form_of_word(a, t)], [1, -1])
-    second_wins = is_positive(g.builder, difference, g.templates) ^ smaller
+    second_wins = _is_less(g, *node.operands) ^ smaller
     return select_word(g.builder, second_wins, b, a)
 
 
@@ -101,7 +145,7 @@ def magnitude(g: Lowering, node: Node) -> Word:
         return resize(word, t, node.type)
     sign = word[-1]
     weighted = [(g.builder.xor(x, sign), 1 << k) for k, x in enumerate(word[:-1])]
-    return word_of_form(g.builder, make_form([*weighted, (sign, 1)], 0, t.fraction), node.type)
+    return word_of_form(g.builder, make_form([*weighted, (sign, 1)], 0, t.fraction), node.type, g.scope.tables)
 
 
 def requantize(g: Lowering, node: Node) -> Word:
@@ -114,14 +158,14 @@ def requantize(g: Lowering, node: Node) -> Word:
     elif node.attributes["rounding"] == "floor":
         word = word[drop:] or (filler,)
     else:
-        word = _rounded(g.builder, word, filler, drop)
+        word = _rounded(g.builder, word, filler, drop, g.scope.tables)
         filler = word[-1] if source.signed else 0
     if node.attributes["overflow"] != "saturate":
         return (word + (filler,) * target.width)[:target.width]
     return _saturated(g.builder, (*word, filler), target)
 
 
-def _rounded(builder: NetlistBuilder, word: Word, filler: int, drop: int) -> Word:
+def _rounded(builder: NetlistBuilder, word: Word, filler: int, drop: int, tables: int) -> Word:
     """Divide by 2**drop, to nearest, ties to even; the result has a bit more, for the carry."""
     word = word + (filler,) * (drop + 1 - len(word))
     kept, half = word[drop:], word[drop - 1]
@@ -130,7 +174,7 @@ def _rounded(builder: NetlistBuilder, word: Word, filler: int, drop: int) -> Wor
     kept = (*kept, filler)
     sign = len(kept) - 1 if filler else -1
     form = make_form([*((x, -1 << k if k == sign else 1 << k) for k, x in enumerate(kept)), (up, 1)])
-    return add_bits(builder, form, len(kept))
+    return add_bits(builder, form, len(kept), tables)
 
 
 def _saturated(builder: NetlistBuilder, word: Word, target: Type) -> Word:

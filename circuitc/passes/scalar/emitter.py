@@ -16,12 +16,16 @@ Elements = NDArray[np.int64]  # values: the scalar elements of a tensor, in the 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The graph that grows, and what is known about its values: constants by content, elements of tensors."""
+    """The graph that grows, and what is known about its values: constants by content, elements of tensors.
+
+    With `ahead` rules prefer few levels to few ops.
+    """
 
     builder: Builder = field(default_factory=Builder)
     raws: dict[Value, Any] = field(default_factory=dict)
     numbers: dict[tuple[Type, Any], Value] = field(default_factory=dict)
     whole: dict[Value, tuple[Value, int]] = field(default_factory=dict)
+    ahead: bool = False
 
     def elements(self, value: Value) -> Elements:
         """Give the elements of an input or a call's result, in its shape."""

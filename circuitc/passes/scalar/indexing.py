@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +14,19 @@ from circuitc.ir.ops.structure import zero_bits
 from .emitter import Elements, Emitter, each
 
 T = TypeVar("T")
-Candidate = tuple[Value, Value, Value | None]  # element, its index, whether `where` keeps it (None: always)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An element, its index, and whether `where` keeps it (None: always).
+
+    `chosen` says which of two others it is, as (condition, where 1, where 0): comparing these need not wait for it.
+    """
+
+    value: Value
+    index: Value
+    kept: Value | None
+    chosen: tuple[Value, Candidate, Candidate] | None = None
 
 
 def look_up(e: Emitter, bits: Sequence[Value], entries: Sequence[Value]) -> Value:
@@ -97,30 +110,47 @@ def _split(items: Sequence[T], join: Callable[[T, T], T]) -> T:
 
 
 def arg_extreme(e: Emitter, node: Node, x: Elements, where: Elements | None = None) -> Elements:
-    """Find the lowest index of the extreme element by a balanced tree of comparisons."""
+    """Find the lowest index of the extreme element by a balanced tree of comparisons.
+
+    Where the emitter looks ahead, the comparisons of every second round are made for all that may come out of the round
+    before, and one of the answers is chosen: six comparisons for four elements instead of three.
+    """
     axis = node.attributes["axis"]
     t = index_type(x.shape[axis])
     moved = np.moveaxis(x, axis, -1)
     kept = None if where is None else np.moveaxis(where, axis, -1).reshape(-1, x.shape[axis]).tolist()
     results: list[Value] = []
     for k, row in enumerate(moved.reshape(-1, x.shape[axis]).tolist()):
-        items: list[Candidate] = [(v, e.number(t, i), kept[k][i] if kept else None) for i, v in enumerate(row)]
-        results.append(_split(items, lambda left, right: _better(e, left, right))[1])
+        items = [Candidate(v, e.number(t, i), kept[k][i] if kept else None) for i, v in enumerate(row)]
+        results.append(_split(items, lambda left, right: _better(e, left, right)).index)
     return np.array(results, np.int64).reshape(moved.shape[:-1])
 
 
 def _better(e: Emitter, left: Candidate, right: Candidate) -> Candidate:
     """Give the right candidate where it is strictly better and kept, or where the left one is not kept."""
-    wins = _beats(e, right[0], left[0])
+    wins = _beats(e, right, left)
     kept = None
-    if left[2] is not None and right[2] is not None:
-        wins = e.both(right[2], e.either(e.invert(left[2]), wins))
-        kept = e.either(left[2], right[2])
-    return e.select(wins, right[0], left[0]), e.select(wins, right[1], left[1]), kept
+    if left.kept is not None and right.kept is not None:
+        wins = e.both(right.kept, e.either(e.invert(left.kept), wins))
+        kept = e.either(left.kept, right.kept)
+    starts = e.pool.ahead and left.chosen is None and right.chosen is None
+    return Candidate(e.select(wins, right.value, left.value), e.select(wins, right.index, left.index), kept,
+                     (wins, right, left) if starts else None)
 
 
-def _beats(e: Emitter, a: Value, b: Value) -> Value:
-    """Compare; a NaN beats every number, as in numpy."""
+def _beats(e: Emitter, a: Candidate, b: Candidate) -> Value:
+    """Tell whether `a` is strictly better, by comparing what the candidates were chosen from."""
+    if a.chosen is not None:
+        condition, one, zero = a.chosen
+        return e.select(condition, _beats(e, one, b), _beats(e, zero, b))
+    if b.chosen is not None:
+        condition, one, zero = b.chosen
+        return e.select(condition, _beats(e, a, one), _beats(e, a, zero))
+    return _compare(e, a.value, b.value)
+
+
+def _compare(e: Emitter, a: Value, b: Value) -> Value:
+    """Compare two elements; a NaN beats every number, as in numpy."""
     better = e.apply("lt", b, a) if e.node.op == "argmax" else e.apply("lt", a, b)
     if not e.type(a).is_float:
         return better
