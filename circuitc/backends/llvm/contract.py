@@ -10,6 +10,7 @@ from circuitc.ir.ops.reductions import Subscripts, subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
 from .memory import element_type
+from .product import contract_product
 from .semiring import Sums, sums_of
 from .sparse import contract_sparse
 
@@ -39,7 +40,7 @@ def contract(body: Body, value: int, node: Node) -> None:
     """Write a contraction as loops; where a constant asks for sparse storage, over its non-zeros only."""
     subs, sums = subscripts([body.type(v) for v in node.operands], node.attributes), sums_of(body, node)
     out = body.buffer(node.type, value)
-    if contract_sparse(body, node, subs, sums, out):
+    if contract_sparse(body, node, subs, sums, out) or contract_product(body, node, subs, sums, out):
         body.hold(value, out)
         return
     letters = [subs.a, subs.b, *([subs.where] if subs.where else [])]

@@ -23,6 +23,8 @@ PROCESSORS = {
              "apple-m1 apple-m2 apple-m3",
     },
 }
+VNNI = frozenset("cascadelake cooperlake icelake-client icelake-server tigerlake rocketlake sapphirerapids emeraldrapids "
+                 "graniterapids znver4 znver5 alderlake raptorlake meteorlake".split())
 BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 
 
@@ -30,7 +32,8 @@ BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 class Target:
     """A processor: LLVM's triple, cpu and feature names, and the width of its vectors in bits.
 
-    `ternary` says that any function of three 512-bit words is one instruction (AVX-512's vpternlog).
+    `ternary` says that any function of three 512-bit words is one instruction (AVX-512's vpternlog), `vnni` that sums
+    of four products of bytes are (vpdpbusd).
     """
 
     triple: str
@@ -38,11 +41,21 @@ class Target:
     features: str
     vector_bits: int
     ternary: bool
+    vnni: bool = False
 
     @property
     def lanes(self) -> int:
         """How many 64-bit words are evaluated in one go."""
         return self.vector_bits // 64
+
+    @property
+    def is_x86(self) -> bool:
+        return self.triple.split("-")[0] in ("x86_64", "amd64")
+
+    @property
+    def panel_vectors(self) -> int:
+        """How many vectors of sums a row of a matrix product has: 6 rows must fit the registers (32, or 16)."""
+        return 2 if self.is_x86 and self.vector_bits < 512 else 4
 
 
 @cache
@@ -57,7 +70,8 @@ def host() -> Target:
     features = llvm.get_host_cpu_features()
     wide = features.get("avx512f", False) and features.get("avx512vl", False)
     bits = 512 if wide else 256 if features.get("avx2", False) else 128
-    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide))
+    vnni = features.get("avx512vnni" if wide else "avxvnni", False)
+    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide), bool(vnni))
 
 
 def named(cpu: str) -> Target:
@@ -75,7 +89,7 @@ def named(cpu: str) -> Target:
     if cpu not in width:
         raise error(f"cpu={cpu} is not the name of a {family} processor that is known here",
                     help=nearest(cpu, ["baseline", "native", *width]))
-    return Target(triple, cpu, "", width[cpu], width[cpu] == 512)
+    return Target(triple, cpu, "", width[cpu], width[cpu] == 512, cpu in VNNI)
 
 
 def _family(triple: str) -> str:
