@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitc.backends.llvm import compile_native
+from circuitc.backends.llvm.batch import blocks_of
+from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, Type, module_of, parse_type, random_raw, run
 
 CPUS = (None, "baseline", "x86-64-v3", "x86-64-v4")
@@ -53,7 +57,7 @@ def assert_same(module: Module, cpu: str | None, rng: np.random.Generator, batch
             assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(PAIRS), st.sampled_from(SPECS), st.sampled_from(CPUS), st.booleans(), st.integers(0, 1 << 30))
 def test_products(pair: tuple[str, str], spec: str, cpu: str | None, init: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -63,3 +67,72 @@ def test_products(pair: tuple[str, str], spec: str, cpu: str | None, init: bool,
         sizes["j"] += 64
     x, w = map(parse_type, pair)
     assert_same(product(x, w, spec, sizes, init, rng), cpu, rng, 4)
+
+
+def network(kind: str, sizes: tuple[int, ...], rng: np.random.Generator) -> Module:
+    """Write a perceptron of a kind, with what comes between layers: biases, tables, rounding, signs, a class."""
+    b, first = Builder(), parse_type({"float": "f32", "int": "i8", "spin": "spin", "table": "u4"}[kind])
+    v = b.input("x", first.with_shape(sizes[:1]))
+    start = v
+    for inputs, outputs in itertools.pairwise(sizes):
+        t = b.type(v).scalar
+        w = parse_type("f32" if t.is_float else "spin" if t.is_spin else "i5").with_shape((outputs, inputs))
+        total = b.apply("contract", b.constant(Constant(w, random_raw(w, 1, rng)[0])), v, spec="ij,j->i")
+        s = b.type(total)
+        bias = b.constant(Constant(s, random_raw(s, 1, rng)[0]))
+        match kind:
+            case "float":
+                v = b.apply("max", b.apply("add", total, bias), b.number(s, 0))
+            case "int":
+                rounded = b.apply("shift", b.apply("add", total, bias), by=-7)
+                v = b.apply("requantize", rounded, type=parse_type("i8"), overflow="saturate")
+            case "spin":
+                v = b.apply("convert", b.apply("le", bias, total), type=parse_type("spin"))
+            case _:
+                index = b.apply("requantize", b.apply("shift", total, by=-6), type=parse_type("u4"))
+                table = b.constant(Constant(parse_type("u4[16]"), rng.integers(0, 16, 16)))
+                v = b.apply("table", index, table)
+    turned = b.apply("transpose", b.apply("reshape", v, shape=(2, sizes[-1] // 2)), order=(1, 0))
+    found = b.apply("argmax", b.apply("slice", v, start=(1,), stop=(sizes[-1],)), axis=0)
+    largest = b.apply("reduce", v, kind="max", axes=(0,)) if not b.type(v).is_spin else found
+    outputs_ = [v, turned, found, largest, b.apply("concat", v, v, axis=0), bias]
+    return module_of(Func("network", (Port("x", b.type(start)),),
+                          tuple(Port(f"y{k}", b.type(o)) for k, o in enumerate(outputs_)), b.finish(outputs_)))
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("kind", ["float", "int", "spin", "table"])
+def test_blocks_of_samples(kind: str, cpu: str | None) -> None:
+    """A batch is run in blocks of 64 and 6 and one by one; every way gives every sample the same answer."""
+    rng = np.random.default_rng(len(kind))
+    module = network(kind, (67, 70, 34), rng)
+    assert blocks_of(module.entry, module.entry.body)
+    native = compile_native(module, cpu=cpu)
+    x = random_raw(module.entry.inputs[0].type, 139, rng)
+    want = run(module, {"x": x})
+    for n in (1, 5, 6, 7, 64, 69, 70, 139):
+        got = native.run({"x": x[:n]})
+        for port in module.entry.outputs:
+            a, b = got[port.name], want[port.name][:n]
+            close = np.abs(a - b).max() <= 1e-5 * np.abs(b).max() if port.type.is_float else np.array_equal(a, b)
+            assert close, (port.name, n)
+
+
+def test_a_broken_promise_in_a_block_is_told() -> None:
+    b = Builder()
+    x = b.input("x", parse_type("i8[64]"))
+    w = b.constant(Constant(parse_type("i8[64,64]"), np.eye(64, dtype=int) * 2))
+    y = b.apply("requantize", b.apply("contract", w, x, spec="ij,j->i"), type=parse_type("i8"), overflow="never")
+    module = module_of(Func("f", (Port("x", b.type(x)),), (Port("y", b.type(y)),), b.finish([y])))
+    native, raw = compile_native(module), np.full((70, 64), 63)
+    assert np.array_equal(native(raw), np.full((70, 64), 126))
+    for sample in (0, 63, 64, 69):
+        bad = raw.copy()
+        bad[sample, 5] = 64
+        with pytest.raises(CircuitError, match="overflow=never"):
+            native(bad)
+
+
+def test_registers_and_small_graphs_are_not_blocked() -> None:
+    module = network("int", (8, 8, 8), np.random.default_rng(0))
+    assert blocks_of(module.entry, module.entry.body) == {}
