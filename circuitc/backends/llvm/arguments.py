@@ -85,10 +85,14 @@ def checked_inputs(func: Func, places: Sequence[Place], inputs: Mapping[str, Any
         if place.port.name not in inputs:
             raise error(f"@{func.name} needs the input {place.port.name}: {place.port.type}")
         checked.append(place.checked(inputs[place.port.name]))
-    batches = {len(v) for v in checked}
-    if len(batches) > 1:
+    return same_batch(func, checked)
+
+
+def same_batch(func: Func, arrays: list[Raw]) -> list[Raw]:
+    """Refuse arrays of different batch sizes."""
+    if len(arrays) > 1 and len(batches := {len(a) for a in arrays}) > 1:
         raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
-    return checked
+    return arrays
 
 
 def address(array: Raw) -> int:

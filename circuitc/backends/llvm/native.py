@@ -16,7 +16,7 @@ from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Func, Module, Netlist, call_steps
 
 from . import target as targets
-from .arguments import Raw, address, checked_inputs, in_range, place_of, pointers
+from .arguments import Raw, address, checked_inputs, in_range, place_of, pointers, same_batch
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -92,28 +92,36 @@ class NativeFunction:
         self._inputs = [place_of(self.func, p) for p in self.func.inputs]
         self._results = [place_of(self.func, p) for p in self.func.results]
         self._scratch_bytes = scratch
-        self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
+        self._pool: list[tuple[Raw, int]] = []  # working memory that no call holds; taking and giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
         ports = self.func.inputs
         if len(values) > len(ports):
             raise error(f"@{self.func.name} takes {len(ports)} inputs, got {len(values)}")
-        results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
-        answers = tuple(results[p.name] for p in self.func.outputs)
+        if named or len(values) < len(ports):
+            results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
+            answers = tuple(results[p.name] for p in self.func.outputs)
+        else:
+            checked = same_batch(self.func, [p.checked(v) for p, v in zip(self._inputs, values, strict=True)])
+            answers = tuple(self._answers(checked, {})[:len(self.func.outputs)])
         return answers[0] if len(answers) == 1 else answers
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        arrays = checked_inputs(self.func, self._inputs, inputs)
+        answers = self._answers(checked_inputs(self.func, self._inputs, inputs), dict(state or {}))
+        return {p.port.name: a for p, a in zip(self._results, answers, strict=True)}
+
+    def _answers(self, arrays: list[Raw], state: dict[str, Any]) -> list[Raw]:
+        """Run on compact inputs, and answer all results in their types' own dtypes."""
         batch = len(arrays[0]) if arrays else 1
         steps = call_steps(self.func, arrays)
-        initial = self.initial(batch, dict(state or {})) if state or self.func.registers else None
+        initial = self.initial(batch, state) if state or self.func.registers else None
         outputs = [p.empty(batch, steps) for p in self._results]
         if batch:
             with self._scratch() as scratch:
                 self._call("run", scratch, batch, steps, pointers(arrays), pointers(outputs), initial)
-        return {p.port.name: p.answer(o) for p, o in zip(self._results, outputs, strict=True)}
+        return [p.answer(o) for p, o in zip(self._results, outputs, strict=True)]
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
@@ -138,11 +146,15 @@ class NativeFunction:
         return NativeStepper(self, batch, dict(state or {}))
 
     @contextmanager
-    def _scratch(self) -> Generator[NDArray[np.uint8]]:
-        """Lend working memory for one call; threads that call at the same time get memory of their own."""
-        memory = self._pool.pop() if self._pool else aligned_zeros(max(64, self._scratch_bytes))
-        yield memory
+    def _scratch(self) -> Generator[int]:
+        """Lend working memory for one call, by address; threads that call at the same time get memory of their own."""
+        memory = self._pool.pop() if self._pool else self._memory()
+        yield memory[1]
         self._pool.append(memory)
+
+    def _memory(self) -> tuple[Raw, int]:
+        memory = aligned_zeros(max(64, self._scratch_bytes))
+        return memory, address(memory)
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
