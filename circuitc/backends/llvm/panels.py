@@ -57,7 +57,7 @@ def form_of(target: Target, x: Type, weights: NDArray[Any], sums: Sums) -> Form:
         kind = element_type(sums.result)
         return Form("floats", target.vector_bits // sums.result.width, 1, kind, kind)
     lanes, low, high = target.vector_bits // 32, int(weights.min()), int(weights.max())
-    if _in_32_bits(weights, x, sums):
+    if fits_32_bits(weights, x, sums):
         if storage_bits(x) == 8 and (x.is_spin or x.is_bit) and (found := _by_bits(weights, x, lanes)):
             return found
         if storage_bits(x) == 8 and target.vnni and low >= -128 and high <= 127:
@@ -71,7 +71,7 @@ def form_of(target: Target, x: Type, weights: NDArray[Any], sums: Sums) -> Form:
     return Form("plain", max(2, target.vector_bits // bits), 1, ir.IntType(bits), ir.IntType(width))
 
 
-def _in_32_bits(weights: NDArray[Any], x: Type, sums: Sums) -> bool:
+def fits_32_bits(weights: NDArray[Any], x: Type, sums: Sums) -> bool:
     """Tell whether 32 bits are enough: the result has no more, or no sum needs more."""
     if sums.bits <= 32:
         return True

@@ -342,12 +342,8 @@ class _Product:
         if form.correction is not None:
             total = b.add(total, kernel.load(kernel.at(self.loops.views[_CORRECTION].pointer, output, I32), I32))
         at = b.add(self.plan.rows.offset(kernel, row), self.plan.outputs.offset(kernel, output))
-        if not sums.result.is_float:
-            total = kernel.resize(total, True, sums.bits)
-            total = kernel.shift_left(total, sums.fraction - sums.types[0].fraction - sums.types[1].fraction)
-        if sums.init is not None:
-            start = sums.start(kernel, self._init(row, output))
-            total = b.fadd(total, start, flags=REASSOCIATE) if sums.result.is_float else b.add(total, start)
+        init = self._init(row, output) if sums.init is not None else None
+        total = sums.completed(kernel, total, init)
         b.store(sums.finish(kernel, total), kernel.at(kernel.arguments[0], at, element_type(self.loops.out.type)))
 
     def _init(self, row: Any, output: Any) -> Any:

@@ -18,6 +18,7 @@ from .kernel import Kernel, index
 from .memory import I32, I64, element_type, is_signed
 from .reductions import REASSOCIATE
 from .semiring import Sums
+from .slices import LANES, Pointers, Window, slices_of, sum_slice, window_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,13 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
         return False
     letters = (subs.a, subs.b)[matrix]
     weights = body.node(node.operands[matrix]).constant
-    packed = _pack(weights, weights.array if letters[0] == subs.result else weights.array.T)
+    array = weights.array if letters[0] == subs.result else weights.array.T
     vector = node.operands[1 - matrix]
+    window = window_of(body.unit.target, body.type(vector).scalar, array, sums) if weights.storage != "block" else None
+    if window is not None:
+        _by_slices(body, node, sums, out, vector, array, window)
+        return True
+    packed = _pack(weights, array)
     pointers = [body.unit.data(packed.starts), body.unit.data(packed.columns),
                 body.unit.constant(weights.type, packed.values)]
     leaves: dict[int, Leaf] = {vector: body.leaf(vector) if packed.group == 1 else body.packed(vector)}
@@ -53,6 +59,37 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
     with Loops(body, out, leaves, weights.storage, shape=node.type.shape, joined=False) as loops:
         (_row if packed.group == 1 else _row_of_groups)(loops, node, sums, (vector, matrix), packed)
     return True
+
+
+def _by_slices(body: Body, node: Node, sums: Sums, out: View, vector: int, array: NDArray[Any], window: Window) -> None:
+    """Write the product slice by slice, see slices.py."""
+    packed = slices_of(array, window)
+    parts = [packed.starts, packed.bases, packed.places, packed.values]
+    leaves: dict[int, Leaf] = {vector: body.packed(vector)}
+    if sums.init is not None:
+        leaves[node.operands[-1]] = body.leaf(node.operands[-1])
+    if window.flip:
+        parts.append((-window.flip * array.astype(np.int64).sum(axis=1)).astype(np.int32))
+    for k, part in enumerate(parts):  # operands have keys from 0
+        leaves[-1 - k] = View(body.unit.data(part), (1,), node.type.with_shape((1,)))
+    with Loops(body, out, leaves, "slices", shape=(), joined=False) as loops:
+        k, b = loops.kernel, loops.kernel.builder
+        at = Pointers(*(loops.views[-1 - i].pointer for i in range(4)), loops.views[vector].pointer)
+        rows, lane = len(array), ir.FloatType() if sums.result.is_float else I32
+        for count, lanes in ((rows // LANES, LANES), (1, rows % LANES)):
+            if not count or not lanes:
+                continue
+            first = 0 if lanes == LANES else rows // LANES
+            with k.loop(count + first, first) as which:
+                total = sum_slice(k, window, at, which, sums)
+                with k.loop(lanes) as j:
+                    row = b.add(b.mul(which, index(LANES)), j)
+                    value = k.load(k.at(total, j, lane), lane)
+                    if window.flip:
+                        value = b.add(value, k.load(k.at(loops.views[-5].pointer, row, I32), I32))
+                    init = loops.load(node.operands[-1], [row]) if sums.init is not None else None
+                    place = k.at(k.arguments[0], row, element_type(out.type))
+                    b.store(sums.finish(k, sums.completed(k, value, init)), place)
 
 
 def _sparse_operand(body: Body, node: Node, subs: Subscripts) -> int | None:

@@ -33,7 +33,7 @@ class Target:
     """A processor: LLVM's triple, cpu and feature names, and the width of its vectors in bits.
 
     `ternary` says that any function of three 512-bit words is one instruction (AVX-512's vpternlog), `vnni` that sums
-    of four products of bytes are (vpdpbusd).
+    of four products of bytes are (vpdpbusd), `permutes_bytes` that 64 of 128 bytes in any order are (vpermi2b).
     """
 
     triple: str
@@ -42,6 +42,7 @@ class Target:
     vector_bits: int
     ternary: bool
     vnni: bool = False
+    permutes_bytes: bool = False
 
     @property
     def lanes(self) -> int:
@@ -71,7 +72,8 @@ def host() -> Target:
     wide = features.get("avx512f", False) and features.get("avx512vl", False)
     bits = 512 if wide else 256 if features.get("avx2", False) else 128
     vnni = features.get("avx512vnni" if wide else "avxvnni", False)
-    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide), bool(vnni))
+    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide), bool(vnni),
+                  bool(wide and features.get("avx512vbmi", False)))
 
 
 def named(cpu: str) -> Target:
@@ -89,7 +91,8 @@ def named(cpu: str) -> Target:
     if cpu not in width:
         raise error(f"cpu={cpu} is not the name of a {family} processor that is known here",
                     help=nearest(cpu, ["baseline", "native", *width]))
-    return Target(triple, cpu, "", width[cpu], width[cpu] == 512, cpu in VNNI)
+    return Target(triple, cpu, "", width[cpu], width[cpu] == 512, cpu in VNNI,
+                  cpu in VNNI and width[cpu] == 512 and cpu not in ("cascadelake", "cooperlake"))
 
 
 def _family(triple: str) -> str:
