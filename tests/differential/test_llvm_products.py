@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from circuitc.backends.llvm import compile_native
 from circuitc.backends.llvm.batch import blocks_of
+from circuitc.backends.llvm.slices import Window, slices_of
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, Type, module_of, parse_type, random_raw, run
 
@@ -57,7 +59,7 @@ def assert_same(module: Module, cpu: str | None, rng: np.random.Generator, batch
             assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(st.sampled_from(PAIRS), st.sampled_from(SPECS), st.sampled_from(CPUS), st.booleans(), st.integers(0, 1 << 30))
 def test_products(pair: tuple[str, str], spec: str, cpu: str | None, init: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -100,8 +102,8 @@ def network(kind: str, sizes: tuple[int, ...], rng: np.random.Generator) -> Modu
                           tuple(Port(f"y{k}", b.type(o)) for k, o in enumerate(outputs_)), b.finish(outputs_)))
 
 
-@pytest.mark.parametrize("cpu", CPUS)
-@pytest.mark.parametrize("kind", ["float", "int", "spin", "table"])
+@pytest.mark.parametrize(("kind", "cpu"), [("float", None), ("int", None), ("spin", None), ("table", "x86-64-v4"),
+                                           ("float", "x86-64-v3"), ("int", "baseline"), ("spin", "baseline")])
 def test_blocks_of_samples(kind: str, cpu: str | None) -> None:
     """A batch is run in blocks of 64 and 6 and one by one; every way gives every sample the same answer."""
     rng = np.random.default_rng(len(kind))
@@ -136,3 +138,42 @@ def test_a_broken_promise_in_a_block_is_told() -> None:
 def test_registers_and_small_graphs_are_not_blocked() -> None:
     module = network("int", (8, 8, 8), np.random.default_rng(0))
     assert blocks_of(module.entry, module.entry.body) == {}
+
+
+@settings(max_examples=16, deadline=None)
+@given(st.sampled_from((("f32", "f32"), ("f64", "f64"), ("i8", "i8"), ("u8", "i8"), ("i12", "i8"), ("u8", "u8"))),
+       st.sampled_from(("csr", "nm", "block")), st.sampled_from((None, *CPUS)), st.booleans(), st.booleans(),
+       st.sampled_from((0.0, 0.5, 0.9, 0.99, 1.0)), st.integers(0, 1 << 30))
+def test_sparse_products(pair: tuple[str, str], storage: Any, cpu: str | None, init: bool, turned: bool, zeros: float,
+                         seed: int) -> None:
+    """One sample and blocks of samples, rows and columns in either order, tails of rows and of columns."""
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(3, 75)), 8 * int(rng.integers(3, 40)) + int(rng.integers(0, 2))
+    t, w = map(parse_type, pair)
+    weights = random_raw(w.with_shape((rows, columns)), 1, rng)[0]
+    weights = np.where(rng.random(weights.shape) < zeros, 0, weights)
+    shape, stored = ((columns, rows), weights.T) if turned else ((rows, columns), weights)
+    b = Builder()
+    x = b.input("x", t.with_shape((columns,)))
+    start = b.input("start", (t if t.is_float else parse_type("fx<20,4>")).with_shape((rows,)))
+    matrix = b.constant(Constant(w.with_shape(shape), stored, storage))
+    y = b.apply("contract", matrix, x, *([start] if init else []), spec="ji,j->i" if turned else "ij,j->i", init=init)
+    module = module_of(Func("f", (Port("x", b.type(x)), Port("start", b.type(start))), (Port("y", b.type(y)),),
+                            b.finish([y])))
+    assert_same(module, cpu, rng, int(rng.choice([1, 7, 65])))
+
+
+def test_sparse_slices_read_every_number_once() -> None:
+    """Clusters, gaps wider than a window, full and empty rows."""
+    for columns, window in ((32, Window(32, 1)), (700, Window(32, 1)), (128, Window(128, 4)), (1000, Window(128, 4))):
+        weights = np.zeros((37, columns), np.int64)
+        weights[0], weights[3, -1], weights[5, ::31], weights[36, columns // 2:] = 1, -7, 3, 5
+        packed = slices_of(weights, window)
+        again = np.zeros((48, columns), np.int64)
+        for s in range(3):
+            for step in range(packed.starts[s], packed.starts[s + 1]):
+                place = packed.bases[step] + packed.places[step].astype(int)
+                assert place.max() < columns
+                for lane in range(16):
+                    np.add.at(again[16 * s + lane], place[lane], packed.values[step, lane])
+        assert np.array_equal(again[:37], weights)

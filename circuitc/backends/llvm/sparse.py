@@ -37,8 +37,10 @@ class _Packed:
 
 def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> bool:
     """Write a (+,*) product of a sparse constant matrix and a vector; False where the contraction is another."""
-    matrix = _sparse_operand(body, node, subs)
+    matrix = sparse_operand(body, node)
     if matrix is None or sums.semiring != "plus_times" or subs.where or len(subs.result) != 1:
+        return False
+    if (subs.a, subs.b)[1 - matrix] != subs.contracted:
         return False
     letters = (subs.a, subs.b)[matrix]
     weights = body.node(node.operands[matrix]).constant
@@ -92,12 +94,11 @@ def _by_slices(body: Body, node: Node, sums: Sums, out: View, vector: int, array
                     b.store(sums.finish(k, sums.completed(k, value, init)), place)
 
 
-def _sparse_operand(body: Body, node: Node, subs: Subscripts) -> int | None:
-    """Tell which operand is a sparse constant matrix times a vector, 0 or 1."""
-    for k, (mine, other) in enumerate(((subs.a, subs.b), (subs.b, subs.a))):
+def sparse_operand(body: Body, node: Node) -> int | None:
+    """Tell which operand is a matrix stored as its non-zeros, 0 or 1."""
+    for k in (0, 1):
         operand = body.node(node.operands[k])
-        if operand.is_constant and operand.constant.storage != "dense" and len(mine) == 2 and (
-                len(other) == 1 and other == subs.contracted):
+        if operand.is_constant and operand.constant.storage != "dense" and operand.type.rank == 2:
             return k
     return None
 
@@ -106,14 +107,19 @@ def _pack(weights: Constant, array: NDArray[Any]) -> _Packed:
     """Pack a matrix as its storage asks; groups need columns that they divide, else single numbers are kept."""
     if weights.storage == "block" and array.shape[1] % BLOCK == 0:
         groups = array.reshape(len(array), -1, BLOCK)
-        starts, columns, values = _rows((groups != 0).any(axis=2), groups)
+        starts, columns, values = _kept((groups != 0).any(axis=2), groups)
         return _Packed(starts, columns * BLOCK, values.reshape(-1), BLOCK)
     if weights.storage == "nm":
         return _even_rows(array)
-    return _Packed(*_rows(array != 0, array))
+    return _Packed(*pack_rows(array))
 
 
-def _rows(kept: NDArray[np.bool_], array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+def pack_rows(array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+    """Give row starts, columns and values of the non-zeros."""
+    return _kept(array != 0, array)
+
+
+def _kept(kept: NDArray[np.bool_], array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
     """Give row starts, columns and content of what is kept (at least one entry, as no array is empty)."""
     row, column = np.nonzero(kept)
     starts = np.zeros(len(kept) + 1, np.int32)
