@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def weights(zeros: float = 0.0) -> list[tuple[Any, Any]]:
     """Draw weights [outputs, inputs] and biases of all layers."""
     rng = np.random.default_rng(0)
     layers: list[tuple[Any, Any]] = []
-    for inputs, outputs in zip(SIZES, SIZES[1:], strict=False):
+    for inputs, outputs in pairwise(SIZES):
         w = rng.normal(0, np.sqrt(2 / inputs), (outputs, inputs)).astype(np.float32)
         layers.append((np.where(rng.random(w.shape) < zeros, np.float32(0), w),
                        rng.normal(0, 0.1, outputs).astype(np.float32)))
@@ -106,7 +107,7 @@ def binary() -> Module:
     """Make the perceptron with spins for weights and activations; the last layer gives sums."""
     rng, b = np.random.default_rng(0), Builder()
     v = b.input("x", SPIN.with_shape(SIZES[:1]))
-    for k, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+    for k, (inputs, outputs) in enumerate(pairwise(SIZES)):
         w = b.constant(Constant(SPIN.with_shape((outputs, inputs)), rng.choice([-1, 1], (outputs, inputs))))
         v = b.apply("contract", w, v, spec="ij,j->i")
         if k < len(SIZES) - 2:

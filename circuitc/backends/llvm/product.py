@@ -7,9 +7,6 @@ as many sums are under way as the multiplier's latency asks for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import llvmlite.ir as ir
@@ -20,195 +17,55 @@ from circuitc.ir import Node, fixed
 from circuitc.ir.ops.reductions import Subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
-from .kernel import Kernel, index, number
-from .memory import ALIGN, I8, I32, I64, element_type, is_signed, storage_bits
-from .panels import Form, Panels, form_of, panels_of
+from .kernel import index, number
+from .memory import ALIGN, I8, I32, element_type, is_signed, storage_bits
+from .product_plan import Axes, Plan, planned, row_major_steps
+from .product_rows import lies_in_words, pack_rows
 from .reductions import REASSOCIATE
 from .semiring import Sums
 
 ROWS = 6         # with 4 vectors of outputs these are 24 sums of 32 registers, with 2 they are 12 of 16
 _UNDER_WAY = 8   # sums that a matrix-vector product keeps going: two multipliers of latency 4
-_SMALLEST = 256  # weights below which loops are as good
 _WEIGHTS, _CORRECTION, _PACKED = -1, -2, -3  # leaves that are no operands
-
-
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """Index letters of one kind, outer first: their sizes and their steps in memory (in elements)."""
-
-    sizes: tuple[int, ...]
-    steps: tuple[int, ...]
-
-    @property
-    def count(self) -> int:
-        return prod(self.sizes)
-
-    @property
-    def contiguous(self) -> bool:
-        return len(self.sizes) <= 1 and self.steps in ((), (1,))
-
-    def joined(self) -> Axes:
-        """Join neighbours that are walked as one, and drop letters of one value."""
-        sizes: list[int] = []
-        steps: list[int] = []
-        for n, step in zip(self.sizes, self.steps, strict=True):
-            if n == 1:
-                continue
-            if sizes and steps[-1] == step * n:
-                sizes[-1], steps[-1] = sizes[-1] * n, step
-            else:
-                sizes.append(n)
-                steps.append(step)
-        return Axes(tuple(sizes), tuple(steps))
-
-    def offset(self, kernel: Kernel, place: Any) -> Any:
-        """Give the elements from the first to the one of this number in row-major order."""
-        b, indices = kernel.builder, []
-        for n in reversed(self.sizes[1:]):
-            indices.append(b.urem(place, index(n)))
-            place = b.udiv(place, index(n))
-        return offset_of(kernel, [place, *reversed(indices)][:len(self.sizes)], self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One product: its activations, where outputs, rows and summed letters lie, and the packed matrix."""
-
-    x: int                 # the activations
-    view: View
-    outputs: Axes          # in the result
-    rows: Axes             # in the result
-    rows_in: Axes          # in x
-    summed: Axes           # in x
-    output_letters: str
-    row_letters: str
-    form: Form
-    packed: Panels
 
 
 def contract_product(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> bool:
     """Write a (+,*) product of a constant matrix and activations; False where the contraction is another."""
-    plan = _planned(body, node, subs, sums, out)
+    plan = planned(body, node, subs, sums, out)
     if plan is None:
         return False
-    leaves: dict[int, Leaf] = {_WEIGHTS: _data(body, plan.packed.data)}
+    source, rows, summed = _activations(body, plan)
+    leaves: dict[int, Leaf] = {_WEIGHTS: _data(body, plan.packed.data), _PACKED: source}
     if plan.form.correction is not None:
         leaves[_CORRECTION] = _data(body, plan.form.correction.astype(np.int32))
-    rows_in, summed = plan.rows_in, plan.summed
-    if plan.form.packs and not _is_packed(plan):
-        words = body.buffer(fixed(32, 0, (plan.rows.count * plan.packed.groups,)))
-        _pack(body, plan, words)
-        leaves[_PACKED] = words
-        rows_in = Axes((plan.rows.count,), (4 * plan.packed.groups,))
-    else:
-        leaves[_PACKED] = plan.view
-        scale = storage_bits(plan.view.type) // 8 if plan.form.packs else 1
-        rows_in = Axes(rows_in.sizes, tuple(s * scale for s in rows_in.steps))
-    if plan.form.packs:
-        summed = Axes((plan.packed.groups,), (4,))
     if sums.init is not None:
         leaves[node.operands[-1]] = body.leaf(node.operands[-1])
     with Loops(body, out, leaves, "product", shape=(), joined=False) as loops:
-        _Product(loops, plan, sums, node, subs, rows_in, summed).write()
-    if isinstance(leaves[_PACKED], View) and leaves[_PACKED] is not plan.view:
-        body.release(leaves[_PACKED])
+        _Tiles(loops, plan, sums, node, subs, rows, summed).write()
+    if source is not plan.view:
+        body.release(source)
     return True
 
 
-def _planned(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> _Plan | None:
-    if sums.semiring != "plus_times" or subs.where:
-        return None
-    matrix = next((k for k in (0, 1) if body.node(node.operands[k]).is_constant), None)
-    if matrix is None or body.node(node.operands[1 - matrix]).is_constant:
-        return None
-    w, a = (subs.a, subs.b)[matrix], (subs.a, subs.b)[1 - matrix]
-    if set(w) & set(a) != set(subs.contracted):  # letters of both that stay, or sums over one operand alone
-        return None
-    x, target = node.operands[1 - matrix], body.unit.target
-    view = body.view(x)
-    in_x, in_out = dict(zip(a, view.strides, strict=True)), dict(zip(subs.result, out.strides, strict=True))
-    summed = sorted(subs.contracted, key=lambda c: (-abs(in_x[c]), a.index(c)))
-    outputs, rows = ("".join(c for c in subs.result if c in letters) for letters in (w, a))
-    array = body.node(node.operands[matrix]).constant.array
-    weights = np.transpose(array, [w.index(c) for c in (*outputs, *summed)]).reshape(
-        prod(subs.sizes[c] for c in outputs), -1)
-
-    def axes(letters: Sequence[str], steps: dict[str, int]) -> Axes:
-        return Axes(tuple(subs.sizes[c] for c in letters), tuple(steps[c] for c in letters)).joined()
-
-    form = form_of(target, view.type.scalar, weights, sums)
-    if weights.size < _SMALLEST or 2 * len(weights) < form.lanes:
-        return None
-    return _Plan(x, view, axes(outputs, in_out), axes(rows, in_out), axes(rows, in_x), axes(summed, in_x), outputs,
-                 rows, form, panels_of(weights, form, target.panel_vectors))
+def _activations(body: Body, plan: Plan) -> tuple[View, Axes, Axes]:
+    """Give activations as they are read, with the steps of rows and along the sum: in elements, of words in bytes."""
+    if not plan.form.packs:
+        return plan.view, plan.rows_in, plan.summed
+    groups = plan.packed.groups
+    if lies_in_words(plan):
+        size = storage_bits(plan.view.type) // 8
+        return plan.view, Axes(plan.rows_in.sizes, tuple(s * size for s in plan.rows_in.steps)), Axes((groups,), (4,))
+    return pack_rows(body, plan), Axes((plan.rows.count,), (4 * groups,)), Axes((groups,), (4,))
 
 
 def _data(body: Body, array: NDArray[Any]) -> View:
     return View(body.unit.data(array), (1,), fixed(32, 0, (1,)))
 
 
-def _is_packed(plan: _Plan) -> bool:
-    """Tell whether activations already lie in words of `group` neighbours."""
-    form, bits = plan.form, storage_bits(plan.view.type)
-    return form.kind in ("bytes", "pairs") and not form.flip and bits == form.activation_bits and (
-        plan.summed.contiguous and plan.summed.count % form.group == 0)
-
-
-def _pack(body: Body, plan: _Plan, out: View) -> None:
-    """Write each row of activations as 32-bit words of `group` neighbours; what is missing at the end is zero bits."""
-    with Loops(body, out, {plan.x: plan.view}, "pack", shape=(), joined=False) as loops:
-        kernel, groups = loops.kernel, plan.packed.groups
-        with kernel.loop(plan.rows.count) as row:
-            source = kernel.at(loops.views[plan.x].pointer, plan.rows_in.offset(kernel, row),
-                               element_type(plan.view.type))
-            target = kernel.at(kernel.arguments[0], kernel.builder.mul(row, index(4 * groups)))
-            (_pack_bits if plan.form.group == 32 else _pack_numbers)(kernel, plan, source, target)
-
-
-def _pack_numbers(kernel: Kernel, plan: _Plan, source: Any, target: Any) -> None:
-    b, form, t = kernel.builder, plan.form, plan.view.type
-    bits, summed = form.activation_bits, plan.summed
-    kind = ir.IntType(bits)
-    flat = Axes(summed.sizes, _row_major(summed.sizes))
-    with kernel.loops(summed.sizes) as indices:
-        x = kernel.load(kernel.at(source, offset_of(kernel, indices, summed.steps), element_type(t)), element_type(t))
-        x = b.xor(kernel.resize(x, is_signed(t), bits), number(bits, form.flip))
-        b.store(x, kernel.at(target, offset_of(kernel, indices, flat.steps), kind))
-    for k in range(summed.count, plan.packed.groups * form.group):
-        b.store(number(bits, 0), kernel.at(target, k, kind))
-
-
-def _pack_bits(kernel: Kernel, plan: _Plan, source: Any, target: Any) -> None:
-    """Pack spins and bits: positive is 1, or 0 where the form flips."""
-    b, summed = kernel.builder, plan.summed
-    test, words = "<=" if plan.form.flip else ">", 0
-    if summed.contiguous and (words := summed.count // 32):
-        with kernel.loop(words) as w:
-            kind = ir.VectorType(I8, 32)
-            x = kernel.load(kernel.at(source, b.mul(w, index(32))), kind)
-            x.align = 1
-            ones = b.icmp_signed(test, x, ir.Constant(kind, None))
-            b.store(b.bitcast(ones, I32), kernel.at(target, w, I32))
-    if words == plan.packed.groups:
-        return
-    with kernel.loop(plan.packed.groups, words) as w:
-        word, first = kernel.variable(number(32, 0)), b.mul(w, index(32))
-        left = b.sub(index(summed.count), first)
-        with kernel.loop(b.select(b.icmp_unsigned("<", left, index(32)), left, index(32))) as k:
-            x = kernel.load(kernel.at(source, summed.offset(kernel, b.add(first, k))), I8)
-            bit = b.shl(b.zext(b.icmp_signed(test, x, number(8, 0)), I32), b.trunc(k, I32))
-            b.store(b.or_(kernel.load(word, I32), bit), word)
-        b.store(kernel.load(word, I32), kernel.at(target, w, I32))
-
-
-def _row_major(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(prod(sizes[k + 1:]) for k in range(len(sizes)))
-
-
-class _Product:
+class _Tiles:
     """The loops of one product inside its kernel."""
 
-    def __init__(self, loops: Loops, plan: _Plan, sums: Sums, node: Node, subs: Subscripts, rows_in: Axes,
+    def __init__(self, loops: Loops, plan: Plan, sums: Sums, node: Node, subs: Subscripts, rows_in: Axes,
                  summed: Axes) -> None:
         self.loops, self.plan, self.sums, self.node, self.subs = loops, plan, sums, node, subs
         self.kernel, self.form = loops.kernel, plan.form
@@ -260,7 +117,7 @@ class _Product:
         unit = I8 if form.packs else element_type(self.plan.view.type)
         rows = [kernel.at(x, self.rows_in.offset(kernel, place), unit) for place in places]
         slots = [self._slot() for _ in range(len(rows) * abreast * vectors)]
-        flat = _row_major(self.summed.sizes)
+        flat = row_major_steps(self.summed.sizes)
         with kernel.loops(self.summed.sizes) as indices:
             step = b.mul(offset_of(kernel, indices, flat), index(vectors * form.lanes * self._per_lane))
             here = kernel.at(weights, step, form.weight)

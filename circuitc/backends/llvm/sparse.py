@@ -55,7 +55,7 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
                 body.unit.constant(weights.type, packed.values)]
     leaves: dict[int, Leaf] = {vector: body.leaf(vector) if packed.group == 1 else body.packed(vector)}
     if sums.init is not None:
-        leaves[node.operands[-1]] = body.leaf(node.operands[-1])
+        leaves.setdefault(node.operands[-1], body.leaf(node.operands[-1]))
     for k, pointer in enumerate(pointers):  # operands have keys from 0
         leaves[-1 - k] = View(pointer, (1,), weights.type.with_shape((1,)))
     with Loops(body, out, leaves, weights.storage, shape=node.type.shape, joined=False) as loops:
@@ -69,14 +69,15 @@ def _by_slices(body: Body, node: Node, sums: Sums, out: View, vector: int, array
     parts = [packed.starts, packed.bases, packed.places, packed.values]
     leaves: dict[int, Leaf] = {vector: body.packed(vector)}
     if sums.init is not None:
-        leaves[node.operands[-1]] = body.leaf(node.operands[-1])
+        leaves.setdefault(node.operands[-1], body.leaf(node.operands[-1]))
     if window.flip:
         parts.append((-window.flip * array.astype(np.int64).sum(axis=1)).astype(np.int32))
     for k, part in enumerate(parts):  # operands have keys from 0
         leaves[-1 - k] = View(body.unit.data(part), (1,), node.type.with_shape((1,)))
     with Loops(body, out, leaves, "slices", shape=(), joined=False) as loops:
         k, b = loops.kernel, loops.kernel.builder
-        at = Pointers(*(loops.views[-1 - i].pointer for i in range(4)), loops.views[vector].pointer)
+        starts, bases, places, values = (loops.views[-1 - i].pointer for i in range(4))
+        at = Pointers(starts, bases, places, values, loops.views[vector].pointer)
         rows, lane = len(array), ir.FloatType() if sums.result.is_float else I32
         for count, lanes in ((rows // LANES, LANES), (1, rows % LANES)):
             if not count or not lanes:
