@@ -46,8 +46,8 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
     weights = body.node(node.operands[matrix]).constant
     array = weights.array if letters[0] == subs.result else weights.array.T
     vector = node.operands[1 - matrix]
-    window = window_of(body.unit.target, body.type(vector).scalar, array, sums) if weights.storage != "block" else None
-    if window is not None:
+    window = window_of(body.unit.target, body.type(vector).scalar, array, sums)
+    if window is not None and (window.group > 1 or weights.storage != "block"):  # groups of floats are faster as such
         _by_slices(body, node, sums, out, vector, array, window)
         return True
     packed = _pack(weights, array)
