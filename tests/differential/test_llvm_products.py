@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitc.backends.llvm import compile_native
+from circuitc.backends.llvm import LLVM, compile_native, load_library
 from circuitc.backends.llvm.batch import blocks_of
 from circuitc.backends.llvm.slices import Window, slices_of
+from circuitc.backends.llvm.target import host
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, Type, module_of, parse_type, random_raw, run
 
-CPUS = (None, "baseline", "x86-64-v3", "x86-64-v4")
+HOST = host()
+CPUS = (None, "baseline", "x86-64-v3", *(["x86-64-v4"] if HOST.vector_bits == 512 else []),
+        *(["alderlake"] if {"+avxvnni", "+gfni", "+vaes"} <= set(HOST.features.split(",")) else []))
 # Activations and weights: one pair at least for each form, and what lies just outside it.
 PAIRS = (("f32", "f32"), ("f64", "f64"), ("u8", "i8"), ("i8", "i8"), ("i8", "u8"), ("u8", "u8"), ("i7", "i2"),
          ("fx<6,3>", "fx<5,7>"), ("i16", "i8"), ("u15", "i16"), ("u16", "i16"), ("i16", "i16"), ("i12", "i20"),
@@ -102,7 +106,7 @@ def network(kind: str, sizes: tuple[int, ...], rng: np.random.Generator) -> Modu
                           tuple(Port(f"y{k}", b.type(o)) for k, o in enumerate(outputs_)), b.finish(outputs_)))
 
 
-@pytest.mark.parametrize(("kind", "cpu"), [("float", None), ("int", None), ("spin", None), ("table", "x86-64-v4"),
+@pytest.mark.parametrize(("kind", "cpu"), [("float", None), ("int", None), ("spin", None), ("table", None),
                                            ("float", "x86-64-v3"), ("int", "baseline"), ("spin", "baseline")])
 def test_blocks_of_samples(kind: str, cpu: str | None) -> None:
     """A batch is run in blocks of 64 and 6 and one by one; every way gives every sample the same answer."""
@@ -118,6 +122,18 @@ def test_blocks_of_samples(kind: str, cpu: str | None) -> None:
             a, b = got[port.name], want[port.name][:n]
             close = np.abs(a - b).max() <= 1e-5 * np.abs(b).max() if port.type.is_float else np.array_equal(a, b)
             assert close, (port.name, n)
+
+
+def test_blocks_in_a_library_on_disk(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    module = network("int", (67, 70, 34), rng)
+    emission = LLVM().emit(LLVM().build(module, {}))
+    if "network.so" not in emission.files:
+        pytest.skip("there is no C compiler to link with")
+    (tmp_path / "network.so").write_bytes(emission.files["network.so"])
+    x = {"x": random_raw(module.entry.inputs[0].type, 71, rng)}
+    got, want = load_library(tmp_path / "network.so", module, emission.ports).run(x), run(module, x)
+    assert all(np.array_equal(got[name], want[name]) for name in want)
 
 
 def test_a_broken_promise_in_a_block_is_told() -> None:
