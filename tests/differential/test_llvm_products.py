@@ -151,7 +151,7 @@ def test_a_broken_promise_in_a_block_is_told() -> None:
             native(bad)
 
 
-def test_registers_and_small_graphs_are_not_blocked() -> None:
+def test_small_graphs_are_not_blocked() -> None:
     module = network("int", (8, 8, 8), np.random.default_rng(0))
     assert blocks_of(module.entry, module.entry.body) == {}
 
