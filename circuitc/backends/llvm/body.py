@@ -134,6 +134,11 @@ class Body:
         if view.block >= 0:
             self._holders[view.block] += 1
 
+    def release(self, view: View) -> None:
+        """Let working memory that no value holds be used again."""
+        if view.block >= 0 and not self._holders[view.block]:
+            self._free.setdefault(self._blocks[view.block], []).append(view.block)
+
     def consume(self, value: int) -> None:
         """Note that one user of a value has been written; memory that nobody will read again is free."""
         self._remaining[value] -= 1

@@ -10,8 +10,10 @@ from circuitc.ir.ops.reductions import Subscripts, subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
 from .memory import element_type
+from .product import contract_product
 from .semiring import Sums, sums_of
 from .sparse import contract_sparse
+from .sparse_block import contract_sparse_block
 
 _SHORT = 16  # a dot product shorter than this is not worth a vector register of partial sums
 
@@ -39,7 +41,8 @@ def contract(body: Body, value: int, node: Node) -> None:
     """Write a contraction as loops; where a constant asks for sparse storage, over its non-zeros only."""
     subs, sums = subscripts([body.type(v) for v in node.operands], node.attributes), sums_of(body, node)
     out = body.buffer(node.type, value)
-    if contract_sparse(body, node, subs, sums, out):
+    if any(written(body, node, subs, sums, out) for written in (
+            contract_sparse, contract_sparse_block, contract_product)):
         body.hold(value, out)
         return
     letters = [subs.a, subs.b, *([subs.where] if subs.where else [])]

@@ -14,6 +14,7 @@ import numpy as np
 
 from circuitc.ir import Func, Graph, Port, Type
 
+from .batch import blocks_of
 from .body import Body
 from .kernel import Kernel, index, number
 from .lowering import LOWERINGS
@@ -42,7 +43,14 @@ class _GraphFunc:
         body = Body(unit, func, graph, nested)
         self.body = body.write(LOWERINGS)
         self.fails = body.kernel.fails
-        self.current = aligned_up(body.scratch_bytes)     # registers of the sample at work, then the next ones
+        self.blocks: dict[int, Any] = {}
+        top = body.scratch_bytes
+        if func.name == unit.program.entry.name:
+            for size, wide in blocks_of(func, graph).items():
+                block = Body(unit, func, wide, nested)
+                self.blocks[size] = block.write(LOWERINGS)
+                top = max(top, block.scratch_bytes)
+        self.current = aligned_up(top)                    # registers of the sample at work, then the next ones
         self.following = self.current + aligned_up(self.layout.size)
         unit.scratch[func.name] = self.following + aligned_up(self.layout.size)
 
@@ -55,7 +63,9 @@ class _GraphFunc:
         kernel = self.unit.kernel(f"{self.func.name}.run", list(RUN))
         scratch, batch, steps, inputs, outputs, initial = kernel.arguments
         ports = _Ports(kernel, self.func, steps, inputs, outputs)
-        with kernel.loop(batch) as sample:
+        first = self._whole_blocks(kernel, scratch, ports, batch)
+        with kernel.loop(kernel.builder.sub(batch, first)) as k:
+            sample = kernel.builder.add(first, k)
             self._start(kernel, scratch, sample, initial)
             done, taken = kernel.variable(number(8, 0)), kernel.slot(I64)
             kernel.builder.store(index(0), taken)
@@ -63,6 +73,33 @@ class _GraphFunc:
             if self.func.schedule.kind == "until":
                 _finish_until(kernel, ports, sample, steps, done, taken)
         return kernel.finish()
+
+    def _whole_blocks(self, kernel: Kernel, scratch: Any, ports: _Ports, batch: Any) -> Any:
+        """Run blocks of samples while they fit, and answer the first sample that is left.
+
+        What does not fill the smallest block is run with samples before it, once more: the answer is the same.
+        """
+        b, first = kernel.builder, index(0)
+        for size in self.blocks:
+            count = b.sdiv(b.sub(batch, first), index(size))
+            with kernel.loop(count) as k:
+                self._block(kernel, scratch, ports, size, b.add(first, b.mul(k, index(size))))
+            first = b.add(first, b.mul(count, index(size)))
+        if self.blocks:
+            least = min(self.blocks)
+            overlaps = b.and_(b.icmp_signed(">=", batch, index(least)), b.icmp_signed("<", first, batch))
+            with b.if_then(overlaps):
+                self._block(kernel, scratch, ports, least, b.sub(batch, index(least)))
+            first = b.select(overlaps, batch, first)
+        return first
+
+    def _block(self, kernel: Kernel, scratch: Any, ports: _Ports, size: int, sample: Any) -> None:
+        status = kernel.builder.call(self.blocks[size], [
+            scratch, *(ports.input(k, sample, index(0)) for k in range(len(self.func.inputs))),
+            *(ports.output(k, sample, index(0)) for k in range(len(self.func.outputs)))])
+        if self.fails:
+            kernel.merge(status)
+            kernel.return_if_failed()
 
     def _start(self, kernel: Kernel, scratch: Any, sample: Any, initial: Any) -> None:
         """Set the registers of a sample to the given or the initial values."""

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Func, Module, Netlist, Port, call_steps
+from circuitc.ir import Func, Module, Netlist, call_steps
 
 from . import target as targets
+from .arguments import Raw, address, checked_inputs, in_range, place_of, pointers, same_batch
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -23,7 +24,6 @@ from .ports import registers_of
 from .team import Team
 from .unit import Unit, reachable
 
-Raw = NDArray[Any]
 SHAPES = ("auto", "straight", "table")
 PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
@@ -92,36 +92,44 @@ class NativeFunction:
         self._code = code
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
                            if name != "packed_rows" or isinstance(self.func.body, Netlist)}
+        self._inputs = [place_of(self.func, p) for p in self.func.inputs]
+        self._results = [place_of(self.func, p) for p in self.func.results]
         self._scratch_bytes = scratch
         self._team = Team(threads)
-        self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
+        self._pool: list[tuple[Raw, int]] = []  # working memory that no call holds; taking and giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
         ports = self.func.inputs
         if len(values) > len(ports):
             raise error(f"@{self.func.name} takes {len(ports)} inputs, got {len(values)}")
-        results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
-        answers = tuple(results[p.name] for p in self.func.outputs)
+        if named or len(values) < len(ports):
+            results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
+            answers = tuple(results[p.name] for p in self.func.outputs)
+        else:
+            checked = same_batch(self.func, [p.checked(v) for p, v in zip(self._inputs, values, strict=True)])
+            answers = tuple(self._answers(checked, {})[:len(self.func.outputs)])
         return answers[0] if len(answers) == 1 else answers
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        func = self.func
-        arrays = _checked(func, inputs)
+        answers = self._answers(checked_inputs(self.func, self._inputs, inputs), dict(state or {}))
+        return {p.port.name: a for p, a in zip(self._results, answers, strict=True)}
+
+    def _answers(self, arrays: list[Raw], state: dict[str, Any]) -> list[Raw]:
+        """Run on compact inputs, and answer all results in their types' own dtypes."""
         batch = len(arrays[0]) if arrays else 1
-        steps = call_steps(func, arrays)
-        initial = self.initial(batch, dict(state or {}))
-        outputs = [np.empty((batch, steps, *p.type.shape) if func.is_stepped(p) else (batch, *p.type.shape),
-                            compact_dtype(p.type)) for p in func.results]
+        steps = call_steps(self.func, arrays)
+        initial = self.initial(batch, state) if state or self.func.registers else None
+        outputs = [p.empty(batch, steps) for p in self._results]
 
         def part(start: int, stop: int) -> None:
             given, made = [a[start:stop] for a in arrays], [o[start:stop] for o in outputs]
             with self._scratch() as scratch:
-                self._call("run", scratch, stop - start, steps, _pointers(given), _pointers(made),
+                self._call("run", scratch, stop - start, steps, pointers(given), pointers(made),
                            None if initial is None else initial[start:stop])
         self._team.each(batch, self._samples, part)
-        return {p.name: from_compact(p.type, o) for p, o in zip(func.results, outputs, strict=True)}
+        return [p.answer(o) for p, o in zip(self._results, outputs, strict=True)]
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
@@ -156,23 +164,27 @@ class NativeFunction:
         return PART if isinstance(self.func.body, Netlist) else 1
 
     @contextmanager
-    def _scratch(self) -> Generator[NDArray[np.uint8]]:
-        """Lend working memory for one call; threads that call at the same time get memory of their own."""
-        memory = self._pool.pop() if self._pool else aligned_zeros(max(64, self._scratch_bytes))
-        yield memory
+    def _scratch(self) -> Generator[int]:
+        """Lend working memory for one call, by address; threads that call at the same time get memory of their own."""
+        memory = self._pool.pop() if self._pool else self._memory()
+        yield memory[1]
         self._pool.append(memory)
+
+    def _memory(self) -> tuple[Raw, int]:
+        memory = aligned_zeros(max(64, self._scratch_bytes))
+        return memory, address(memory)
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
         def part(start: int, stop: int) -> None:
             with self._scratch() as scratch:
                 self._call("step", scratch, records[start:stop], stop - start,
-                           _pointers([a[start:stop] for a in inputs]), _pointers([a[start:stop] for a in outputs]))
+                           pointers([a[start:stop] for a in inputs]), pointers([a[start:stop] for a in outputs]))
         self._team.each(len(records), self._samples, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
         status = self._functions[name](*(
-            a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
+            address(a) if isinstance(a, np.ndarray) else a for a in arguments))
         if status:
             raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
 
@@ -218,7 +230,7 @@ class NativeStepper:
             raw = np.asarray(inputs[port.name]) if port.name in inputs else None
             if raw is None or raw.shape != (self.batch, *port.type.shape):
                 raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
-            arrays.append(to_compact(port.type, _in_range(port, raw)))
+            arrays.append(to_compact(port.type, in_range(port, raw)))
         outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
         self.function.step(self._records, arrays, outputs)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
@@ -233,44 +245,6 @@ class NativeStepper:
             stored = np.ascontiguousarray(self._records[:, offset:offset + size]).view(compact_dtype(register.type))
             found[register.name] = from_compact(register.type, stored.reshape(self.batch, *register.type.shape))
         return found
-
-
-def _pointers(arrays: Sequence[Raw]) -> NDArray[np.uint64]:
-    return np.array([a.ctypes.data for a in arrays] or [0], np.uint64)
-
-
-def _in_range(port: Port, raw: Raw) -> Raw:
-    """Refuse raw numbers that the port's type does not hold: compact storage would fold them into others."""
-    t = port.type
-    if t.is_float:
-        return raw
-    if raw.dtype.kind not in "biuO":
-        raise error(f"input {port.name} takes raw numbers, got {raw.dtype}", help="encode real values first")
-    if raw.size and (raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and bool(np.any(raw == 0)))):
-        raise error(f"input {port.name} has a raw number that {t.scalar} does not hold",
-                    help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
-    return raw
-
-
-def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
-    for name in inputs:
-        if all(p.name != name for p in func.inputs):
-            raise error(f"@{func.name} has no input {name}", help=nearest(name, (p.name for p in func.inputs)))
-    checked: list[Raw] = []
-    for port in func.inputs:
-        if port.name not in inputs:
-            raise error(f"@{func.name} needs the input {port.name}: {port.type}")
-        raw = np.asarray(inputs[port.name])
-        lead = 1 + func.is_stepped(port)
-        if raw.ndim != lead + port.type.rank or raw.shape[lead:] != port.type.shape:
-            axes = ["batch", "steps"][:lead]
-            raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, port.type.shape)])}], "
-                        f"got {list(raw.shape)}")
-        checked.append(to_compact(port.type, _in_range(port, raw)))
-    batches = {len(v) for v in checked}
-    if len(batches) > 1:
-        raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
-    return checked
 
 
 def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto",

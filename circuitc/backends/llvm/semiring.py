@@ -89,6 +89,15 @@ class Sums:
                 better = b.icmp_signed(test, term, total) if self.signed else b.icmp_unsigned(test, term, total)
                 return b.select(better, term, total)
 
+    def completed(self, kernel: Kernel, products: Any, init: Any) -> Any:
+        """Give the sum of products of raw numbers (floats, or integers of any width) and init (or None)."""
+        start = self.start(kernel, init)
+        if self.result.is_float:
+            return kernel.builder.fadd(products, start, flags=REASSOCIATE)
+        total = kernel.resize(products, True, self.bits)
+        total = kernel.shift_left(total, self.fraction - self.types[0].fraction - self.types[1].fraction)
+        return kernel.builder.add(total, start)
+
     def finish(self, kernel: Kernel, total: Any) -> Any:
         """Give the result's stored element."""
         if self.result.is_float:

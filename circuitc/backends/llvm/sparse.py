@@ -18,6 +18,7 @@ from .kernel import Kernel, index
 from .memory import I32, I64, element_type, is_signed
 from .reductions import REASSOCIATE
 from .semiring import Sums
+from .slices import LANES, Pointers, Window, slices_of, sum_slice, window_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,25 @@ class _Packed:
 
 def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> bool:
     """Write a (+,*) product of a sparse constant matrix and a vector; False where the contraction is another."""
-    matrix = _sparse_operand(body, node, subs)
+    matrix = sparse_operand(body, node)
     if matrix is None or sums.semiring != "plus_times" or subs.where or len(subs.result) != 1:
+        return False
+    if (subs.a, subs.b)[1 - matrix] != subs.contracted:
         return False
     letters = (subs.a, subs.b)[matrix]
     weights = body.node(node.operands[matrix]).constant
-    packed = _pack(weights, weights.array if letters[0] == subs.result else weights.array.T)
+    array = weights.array if letters[0] == subs.result else weights.array.T
     vector = node.operands[1 - matrix]
+    window = window_of(body.unit.target, body.type(vector).scalar, array, sums)
+    if window is not None and (window.group > 1 or weights.storage != "block"):  # groups of floats are faster as such
+        _by_slices(body, node, sums, out, vector, array, window)
+        return True
+    packed = _pack(weights, array)
     pointers = [body.unit.data(packed.starts), body.unit.data(packed.columns),
                 body.unit.constant(weights.type, packed.values)]
     leaves: dict[int, Leaf] = {vector: body.leaf(vector) if packed.group == 1 else body.packed(vector)}
     if sums.init is not None:
-        leaves[node.operands[-1]] = body.leaf(node.operands[-1])
+        leaves.setdefault(node.operands[-1], body.leaf(node.operands[-1]))
     for k, pointer in enumerate(pointers):  # operands have keys from 0
         leaves[-1 - k] = View(pointer, (1,), weights.type.with_shape((1,)))
     with Loops(body, out, leaves, weights.storage, shape=node.type.shape, joined=False) as loops:
@@ -55,12 +63,43 @@ def contract_sparse(body: Body, node: Node, subs: Subscripts, sums: Sums, out: V
     return True
 
 
-def _sparse_operand(body: Body, node: Node, subs: Subscripts) -> int | None:
-    """Tell which operand is a sparse constant matrix times a vector, 0 or 1."""
-    for k, (mine, other) in enumerate(((subs.a, subs.b), (subs.b, subs.a))):
+def _by_slices(body: Body, node: Node, sums: Sums, out: View, vector: int, array: NDArray[Any], window: Window) -> None:
+    """Write the product slice by slice, see slices.py."""
+    packed = slices_of(array, window)
+    parts = [packed.starts, packed.bases, packed.places, packed.values]
+    leaves: dict[int, Leaf] = {vector: body.packed(vector)}
+    if sums.init is not None:
+        leaves.setdefault(node.operands[-1], body.leaf(node.operands[-1]))
+    if window.flip:
+        parts.append((-window.flip * array.astype(np.int64).sum(axis=1)).astype(np.int32))
+    for k, part in enumerate(parts):  # operands have keys from 0
+        leaves[-1 - k] = View(body.unit.data(part), (1,), node.type.with_shape((1,)))
+    with Loops(body, out, leaves, "slices", shape=(), joined=False) as loops:
+        k, b = loops.kernel, loops.kernel.builder
+        starts, bases, places, values = (loops.views[-1 - i].pointer for i in range(4))
+        at = Pointers(starts, bases, places, values, loops.views[vector].pointer)
+        rows, lane = len(array), ir.FloatType() if sums.result.is_float else I32
+        for count, lanes in ((rows // LANES, LANES), (1, rows % LANES)):
+            if not count or not lanes:
+                continue
+            first = 0 if lanes == LANES else rows // LANES
+            with k.loop(count + first, first) as which:
+                total = sum_slice(k, window, at, which, sums)
+                with k.loop(lanes) as j:
+                    row = b.add(b.mul(which, index(LANES)), j)
+                    value = k.load(k.at(total, j, lane), lane)
+                    if window.flip:
+                        value = b.add(value, k.load(k.at(loops.views[-5].pointer, row, I32), I32))
+                    init = loops.load(node.operands[-1], [row]) if sums.init is not None else None
+                    place = k.at(k.arguments[0], row, element_type(out.type))
+                    b.store(sums.finish(k, sums.completed(k, value, init)), place)
+
+
+def sparse_operand(body: Body, node: Node) -> int | None:
+    """Tell which operand is a matrix stored as its non-zeros, 0 or 1."""
+    for k in (0, 1):
         operand = body.node(node.operands[k])
-        if operand.is_constant and operand.constant.storage != "dense" and len(mine) == 2 and (
-                len(other) == 1 and other == subs.contracted):
+        if operand.is_constant and operand.constant.storage != "dense" and operand.type.rank == 2:
             return k
     return None
 
@@ -69,14 +108,19 @@ def _pack(weights: Constant, array: NDArray[Any]) -> _Packed:
     """Pack a matrix as its storage asks; groups need columns that they divide, else single numbers are kept."""
     if weights.storage == "block" and array.shape[1] % BLOCK == 0:
         groups = array.reshape(len(array), -1, BLOCK)
-        starts, columns, values = _rows((groups != 0).any(axis=2), groups)
+        starts, columns, values = _kept((groups != 0).any(axis=2), groups)
         return _Packed(starts, columns * BLOCK, values.reshape(-1), BLOCK)
     if weights.storage == "nm":
         return _even_rows(array)
-    return _Packed(*_rows(array != 0, array))
+    return _Packed(*pack_rows(array))
 
 
-def _rows(kept: NDArray[np.bool_], array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+def pack_rows(array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+    """Give row starts, columns and values of the non-zeros."""
+    return _kept(array != 0, array)
+
+
+def _kept(kept: NDArray[np.bool_], array: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
     """Give row starts, columns and content of what is kept (at least one entry, as no array is empty)."""
     row, column = np.nonzero(kept)
     starts = np.zeros(len(kept) + 1, np.int32)

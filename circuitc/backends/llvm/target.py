@@ -23,6 +23,8 @@ PROCESSORS = {
              "apple-m1 apple-m2 apple-m3",
     },
 }
+VNNI = frozenset("cascadelake cooperlake icelake-client icelake-server tigerlake rocketlake sapphirerapids emeraldrapids "
+                 "graniterapids znver4 znver5 alderlake raptorlake meteorlake".split())
 BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 
 
@@ -30,7 +32,8 @@ BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 class Target:
     """A processor: LLVM's triple, cpu and feature names, and the width of its vectors in bits.
 
-    `ternary` says that any function of three 512-bit words is one instruction (AVX-512's vpternlog).
+    `ternary` says that any function of three 512-bit words is one instruction (AVX-512's vpternlog), `vnni` that sums
+    of four products of bytes are (vpdpbusd), `permutes_bytes` that 64 of 128 bytes in any order are (vpermi2b).
     """
 
     triple: str
@@ -38,6 +41,8 @@ class Target:
     features: str
     vector_bits: int
     ternary: bool
+    vnni: bool = False
+    permutes_bytes: bool = False
 
     @property
     def lanes(self) -> int:
@@ -47,7 +52,16 @@ class Target:
     @property
     def has_assembly(self) -> bool:
         """Is straight-line code written as assembly here (AVX-512 and AVX2), or by LLVM?"""
-        return self.triple.startswith(("x86_64", "amd64")) and self.vector_bits >= 256
+        return self.is_x86 and self.vector_bits >= 256
+
+    @property
+    def is_x86(self) -> bool:
+        return self.triple.split("-")[0] in ("x86_64", "amd64")
+
+    @property
+    def panel_vectors(self) -> int:
+        """How many vectors of sums a row of a matrix product has: 6 rows must fit the registers (32, or 16)."""
+        return 2 if self.is_x86 and self.vector_bits < 512 else 4
 
 
 @cache
@@ -63,7 +77,9 @@ def host() -> Target:
     features = llvm.get_host_cpu_features()
     wide = features.get("avx512f", False) and features.get("avx512vl", False)
     bits = 512 if wide else 256 if features.get("avx2", False) else 128
-    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide))
+    vnni = features.get("avx512vnni" if wide else "avxvnni", False)
+    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features.flatten(), bits, bool(wide), bool(vnni),
+                  bool(wide and features.get("avx512vbmi", False)))
 
 
 def named(cpu: str) -> Target:
@@ -81,7 +97,8 @@ def named(cpu: str) -> Target:
     if cpu not in width:
         raise error(f"cpu={cpu} is not the name of a {family} processor that is known here",
                     help=nearest(cpu, ["baseline", "native", *width]))
-    return Target(triple, cpu, "", width[cpu], width[cpu] == 512)
+    return Target(triple, cpu, "", width[cpu], width[cpu] == 512, cpu in VNNI,
+                  cpu in VNNI and width[cpu] == 512 and cpu not in ("cascadelake", "cooperlake"))
 
 
 def _family(triple: str) -> str:
