@@ -16,6 +16,7 @@ from pysat.solvers import Solver  # pyright: ignore[reportMissingTypeStubs]
 
 from .network import Network, Words
 from .trace import TooLong, Trace, signed
+from .window import lemmas
 
 SOLVER = "glucose4"
 SOLVER_NAMES = {"glucose4": "Glucose 4.1", "cadical195": "CaDiCaL 1.9.5", "cadical153": "CaDiCaL 1.5.3"}
@@ -114,9 +115,8 @@ class _Sweep:
         self.image: list[int] = [0] * core.nodes
         self.netlist = core.netlist([n << 1 for n in range(core.nodes)])
         # variable 1 is node 0, constant false
-        self.solver = Solver(name=solver, bootstrap_with=[[-1]], with_proof=trace is not None)
-        if trace is not None:
-            trace.listen(self.solver.solver)
+        self.solver = Solver(name=solver, bootstrap_with=[[-1]])
+        self.name = solver
         self.loaded: list[bool] = [True]
         self.found: list[Pattern] = []   # counterexamples that the guesses do not know yet
         self.outcome = Outcome()
@@ -262,7 +262,10 @@ class _Sweep:
                 self.found.append(self._model())
                 return False
         if self.trace is not None:
-            self.trace.solved(a, b)
+            found = lemmas(self.merged, a, b, self.deadline, self.name)
+            if found is None:
+                return None
+            self.trace.solved(a, b, found)
         self.solver.add_clause([-x, y])
         self.solver.add_clause([x, -y])
         return True
