@@ -22,6 +22,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
     "mgvga": "circuitc.formats.mgvga:MGVGA",
+    "mgvga-zip": "circuitc.formats.mgvga:MGVGA_ZIP",
     "bench": "circuitc.formats.bench:BENCH",
     "blif": "circuitc.formats.blif:BLIF",
     "boolearn": "circuitc.formats.boolearn:BOOLEARN",

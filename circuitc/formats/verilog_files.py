@@ -19,7 +19,7 @@ from .files import companion_path
 
 MAIN = "source"                # what Yosys finds the source as; the others keep their names
 MAX_FILES = 1000
-_TAKEN = (MAIN, "script.ys", "design.aig", "map.txt", "ports.json", "origins.json", "outline.json")
+_TAKEN = (MAIN, "script.ys", "design.aig", "map.txt", "ports.json", "origins.json", "outline.json", "drivers.il")
 MAX_COMPANION_BYTES = 1 << 26
 
 _SKIPPED = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)

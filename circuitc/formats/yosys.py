@@ -21,6 +21,7 @@ from circuitc.tools import DEFAULT_MEMORY, Completed, ToolFailed, run_yosys
 
 from .aiger_read import parse_aiger
 from .verilog_files import Gathered, gather
+from .yosys_drivers import refuse_conflicts
 from .yosys_origins import gate_names
 
 UNDEFINED = "$undefined"  # the input that stands for bits the Verilog leaves undefined: x, z, undriven wires
@@ -39,7 +40,7 @@ def read_verilog(source: Path | str, top: str = "", *, clock: str = "", register
     holds for every value they may take. A flip-flop whose output has several names takes the one in `registers`.
     `system` reads SystemVerilog, `origins` names gates by the lines they come from (see `origins.py`). Files that the
     source names (`include, $readmemh) are taken from its folder and below, and refused elsewhere. Raises CircuitError
-    with Yosys's message and line.
+    with Yosys's message and line, or naming a bit that has two drivers, which Yosys would join.
     """
     gathered = gather(source)
     text = gathered.text
@@ -61,15 +62,16 @@ def read_aiger_independently(content: bytes, *, seconds: float = 120, memory_byt
 
 def read_blif_independently(content: bytes, *, seconds: float = 120, memory_bytes: int = DEFAULT_MEMORY) -> Module:
     """Read a BLIF file, not with our own reader but with Yosys's."""
-    script = ["read_blif source", "hierarchy -auto-top", "setundef -undriven -anyseq", *_TO_GATES]
+    script = ["read_blif source", "hierarchy -auto-top", "write_rtlil drivers.il",
+              "setundef -undriven -anyseq", *_TO_GATES]
     return _read(Gathered(Source("design.blif"), {"source": content}), script, "", (), seconds, memory_bytes)
 
 
 # `-noopt` and the absence of `opt` keep Yosys from using undefined bits as don't-cares; `setundef` makes inputs of
 # them, once for what was written and once for what techmap left. Arrays need `memory`, which costs 1.6 s for 30,000
 # assigns, and constants folded before it (`proc` does so with -keepdc).
-_TO_LOGIC = ("proc -noopt -norom", "flatten", "setundef -undriven -anyseq")
-_WITH_ARRAYS = ("proc -norom", "flatten", "setundef -undriven -anyseq", "memory")
+_TO_LOGIC = ("proc -noopt -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq")
+_WITH_ARRAYS = ("proc -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq", "memory")
 _TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq",
              "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
@@ -83,6 +85,7 @@ def _read(gathered: Gathered, script: list[str], clock: str, registers: Collecti
         at = Path(folder)
         gathered.write(at)
         completed = run_yosys(script, folder=at, seconds=seconds, memory_bytes=memory_bytes)
+        refuse_conflicts(at / "drivers.il", gathered)
         if not completed.ok or not (at / "design.aig").exists():
             raise _complaint(completed, gathered)
         design = _Design.read(at, {name: Path(gathered.source_of(name).name).name for name in gathered.files})

@@ -1,14 +1,18 @@
-"""Passes that make and-inverter graphs smaller or shallower: each is one ABC command, and is checked."""
+"""Passes that make and-inverter graphs smaller or shallower: each is one command of ABC or call of aigverse, checked.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from circuitc.diagnostics import error
 from circuitc.ir import Netlist
 
-from .abc import optimize_ands
+from .abc import optimize_ands, run_in_aigverse
 from .base import Context, NetlistPass
+
+Engine = Literal["abc", "aigverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +20,15 @@ class Balance(NetlistPass):
     """Rebuild chains of ANDs as balanced trees: fewer levels.
 
     The netlist becomes two-input ANDs; it stays as it is where that gives neither fewer levels nor, at as many levels,
-    fewer gates.
+    fewer gates. The engine `aigverse` rebuilds sums of products of four inputs instead.
     """
 
+    engine: Engine = "abc"
+
     def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if self.engine == "aigverse":
+            return optimize_ands(netlist, "balancing(n)", context, what="aigverse's balancing", depth_first=True,
+                                 run=run_in_aigverse)
         return optimize_ands(netlist, "balance", context, what="ABC's balance", depth_first=True)
 
 
@@ -31,8 +40,12 @@ class Rewrite(NetlistPass):
     """
 
     zero: bool = False
+    engine: Engine = "abc"
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if self.engine == "aigverse":
+            return optimize_ands(netlist, f"aig_cut_rewriting(n, allow_zero_gain={self.zero})", context,
+                                 what="aigverse's cut rewriting", sideways=self.zero, run=run_in_aigverse)
         return optimize_ands(netlist, "rewrite -z" if self.zero else "rewrite", context, what="ABC's rewrite",
                              sideways=self.zero)
 
@@ -45,8 +58,12 @@ class Refactor(NetlistPass):
     """
 
     zero: bool = False
+    engine: Engine = "abc"
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if self.engine == "aigverse":
+            return optimize_ands(netlist, f"sop_refactoring(n, allow_zero_gain={self.zero})", context,
+                                 what="aigverse's refactoring", sideways=self.zero, run=run_in_aigverse)
         return optimize_ands(netlist, "refactor -z" if self.zero else "refactor", context, what="ABC's refactor",
                              sideways=self.zero)
 
@@ -60,6 +77,7 @@ class Resubstitute(NetlistPass):
 
     cut: int = 8
     add: int = 1
+    engine: Engine = "abc"
 
     def __post_init__(self) -> None:
         if not 4 <= self.cut <= 16:
@@ -68,6 +86,9 @@ class Resubstitute(NetlistPass):
             raise error(f"resubstitute: add is 0 to 3 gates, got {self.add}")
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
+        if self.engine == "aigverse":
+            call = f"aig_resubstitution(n, max_pis={self.cut}, max_inserts={self.add})"
+            return optimize_ands(netlist, call, context, what="aigverse's resubstitution", run=run_in_aigverse)
         return optimize_ands(netlist, f"resub -K {self.cut} -N {self.add}", context, what="ABC's resub")
 
 

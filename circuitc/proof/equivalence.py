@@ -206,6 +206,7 @@ class _Comparison:
             return Verdict("unknown", replace(NOT_CHECKED, method=self.method, note=f"{self.method} came to no answer"))
         best = min(reached, key=lambda e: (LEVELS.index(e.level), -e.count))
         return Verdict("equal" if best.is_complete else "unknown", self._noted(best))
+
     def _proved(self, verdict: Verdict, ask: Callable[[Network], Question]) -> Verdict:
         """Add the proof to a verdict where one is wanted: `ask` builds what was answered in a plain network."""
         if not self.proof:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from circuitc.diagnostics import error
-from circuitc.ir import evaluate_words, unpack_words
 from circuitc.tools import find_tool
 
 from .abc import ABC_NAME, abc_proves
 from .evidence import Evidence
+from .exhaustive import MAX_EXHAUSTIVE_BITS, try_all, try_cones
 from .layout import Pattern
 from .question import Question
 from .sequential import SEQUENTIAL
 from .sweep import SOLVER, SOLVER_NAMES, sweep
 
 METHODS = ("auto", "sat", "abc", "exhaustive", "random", *SEQUENTIAL)
-MAX_EXHAUSTIVE_BITS = 20
-PATTERNS_AT_ONCE = 1 << 16
 LITTLE_WORK = 1 << 34       # nodes times patterns that take a second or two, where SAT might take a minute
 SHORT_PATIENCE = 10_000     # conflicts, about a second, before all patterns are tried
 SAT_SHARE = 0.6  # of the time that is left, in `auto`
@@ -34,6 +30,7 @@ class Found:
     pattern: Pattern | None = None
     method: str = ""
     solver: str = ""
+    open: tuple[int, ...] = ()   # the pairs that are undecided, by number; all others are equal
 
 
 def solve(question: Question, method: str, deadline: float, seed: int) -> Found:
@@ -52,7 +49,7 @@ def solve(question: Question, method: str, deadline: float, seed: int) -> Found:
 
 
 def _by_all(question: Question, deadline: float, seed: int) -> Found:
-    """Try SAT, then all patterns where inputs are few, else ABC.
+    """Try SAT, then for each output that is open all patterns where its inputs are few, else ABC.
 
     Where all patterns are little work, SAT gives up early. Both limits count work, so that the answer, and with it the
     certificate, is the same on every machine.
@@ -65,9 +62,7 @@ def _by_all(question: Question, deadline: float, seed: int) -> Found:
     found = by_sat(question, now + SAT_SHARE * (deadline - now), seed)
     if found.evidence is not None or found.pattern is not None:
         return found
-    if bits <= MAX_EXHAUSTIVE_BITS:
-        return by_exhaustion(question, deadline)
-    return by_abc(question, deadline, seed) if find_tool("yosys-abc") else found
+    return by_parts(question, found.open, deadline, seed)
 
 
 def by_sat(question: Question, deadline: float, seed: int, patience: int | None = None) -> Found:
@@ -75,7 +70,7 @@ def by_sat(question: Question, deadline: float, seed: int, patience: int | None 
     outcome = sweep(question.network, question.pairs, deadline, seed=seed, patience=patience)
     solver = SOLVER_NAMES[SOLVER]
     evidence = Evidence("proved", method="sat", solver=solver) if outcome.proved else None
-    return Found(evidence, outcome.pattern, "sat", solver)
+    return Found(evidence, outcome.pattern, "sat", solver, tuple(outcome.open))
 
 
 def by_abc(question: Question, deadline: float, seed: int) -> Found:
@@ -90,30 +85,32 @@ def by_abc(question: Question, deadline: float, seed: int) -> Found:
 
 
 def by_exhaustion(question: Question, deadline: float) -> Found:
-    """Try every pattern of the inputs, 64 a word."""
+    """Try every pattern of the inputs."""
     bits = len(question.network.inputs)
     if bits > MAX_EXHAUSTIVE_BITS:
         raise error(f"{bits} input bits are too many to try all patterns",
                     help=f"up to {MAX_EXHAUSTIVE_BITS} bits can be tried; use the method sat")
-    netlist = question.network.netlist([a for a, _ in question.pairs] + [b for _, b in question.pairs])
-    half = len(question.pairs)
-    for start in range(0, 1 << bits, PATTERNS_AT_ONCE):
-        if time.monotonic() > deadline:
-            return Found()
-        count = min(PATTERNS_AT_ONCE, 1 << bits)
-        values = evaluate_words(netlist, _patterns(bits, start, count))
-        wrong = np.bitwise_or.reduce(values[:half] ^ values[half:], axis=0)
-        samples = np.flatnonzero(unpack_words(wrong[None], count)[0])
-        if len(samples):
-            number = start + int(samples[0])
-            return Found(pattern=(number >> np.arange(bits) & 1).astype(np.uint8), method="exhaustive")
+    tried = try_all(question.network, question.pairs, deadline)
+    if len(tried.equal) < len(question.pairs):
+        return Found(pattern=tried.pattern, method="exhaustive" if tried.pattern is not None else "")
     return Found(Evidence("exhausted", method="exhaustive", note=f"{1 << bits} patterns"), method="exhaustive")
 
 
-def _patterns(bits: int, start: int, count: int) -> np.ndarray:
-    """Give the patterns start..start+count-1 of input bits as words, uint64[bits, words]."""
-    numbers = np.arange(start, start + count, dtype=np.int64)
-    rows = (numbers[None] >> np.arange(bits)[:, None] & 1).astype(np.uint8)
-    padded = np.zeros((bits, -(-count // 64) * 64), np.uint8)
-    padded[:, :count] = rows
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+def by_parts(question: Question, undecided: tuple[int, ...], deadline: float, seed: int) -> Found:
+    """Decide the pairs that SAT left: all patterns where at most 20 inputs decide one, ABC for the others.
+
+    The evidence is that of the weakest part, and its note says how many outputs were tried and not proved.
+    """
+    tried = try_cones(question.network, question.pairs, undecided, deadline)
+    if tried.pattern is not None:
+        return Found(pattern=tried.pattern, method="exhaustive")
+    left = [question.pairs[k] for k in undecided if k not in set(tried.equal)]
+    rest = Found(Evidence("proved", method="sat", solver=SOLVER_NAMES[SOLVER]))
+    if left:
+        rest = by_abc(replace(question, pairs=left), deadline, seed) if find_tool("yosys-abc") else Found()
+    if rest.evidence is None or not tried.equal:
+        return rest
+    note = f"{len(tried.equal)} of {len(question.pairs)} outputs on all patterns of at most {tried.bits} input bits"
+    others = len(tried.equal) < len(question.pairs)
+    method = f"{rest.evidence.method} and exhaustive" if others else "exhaustive"
+    return Found(Evidence("exhausted", 0, method, rest.evidence.solver if others else "", note), method=method)

@@ -14,7 +14,7 @@ from .trace import FALSE, MAX_PROOF_LINES, Clause, Trace, and_clauses, normal, s
 
 
 def refutation(question: Question, name: str, seconds: float, seed: int = 0,
-limit: int | None = None) -> tuple[Proof | None, str]:
+               limit: int | None = None) -> tuple[Proof | None, str]:
     """Refute a question that was answered with yes; gives the proof, or why there is none.
 
     The question's network must be plain: its gates are those of the two sides, neither shared nor folded.

@@ -16,10 +16,12 @@ from pysat.solvers import Solver  # pyright: ignore[reportMissingTypeStubs]
 
 from .network import Network, Words
 from .trace import TooLong, Trace, signed
+from .window import lemmas
 
 SOLVER = "glucose4"
 SOLVER_NAMES = {"glucose4": "Glucose 4.1", "cadical195": "CaDiCaL 1.9.5", "cadical153": "CaDiCaL 1.5.3"}
 INNER_CONFLICTS = 300      # patience for one inner pair
+EASY_CONFLICTS = 2000      # for each pair of outputs, before any gets all the time there is
 SLICE_CONFLICTS = 2000     # conflicts between two looks at the clock
 FIRST_WORDS = 16           # random words of 64 samples that make the first guesses
 REFINE_AFTER = 16          # counterexamples gathered before the guesses are made again
@@ -50,7 +52,7 @@ def sweep(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, *
     """
     if all(a == b for a, b in pairs):
         return Outcome()
-    core, kept, inputs = _cone(network, pairs)
+    core, kept, inputs = cone(network, pairs)
     run = _Sweep(core, deadline, np.random.default_rng(seed), solver, inner_conflicts, patience)
     try:
         outcome = run.decide(kept)
@@ -81,7 +83,7 @@ def refute(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, 
     return outcome
 
 
-def _cone(network: Network, pairs: Sequence[tuple[int, int]]) -> tuple[Network, list[tuple[int, int]], list[int]]:
+def cone(network: Network, pairs: Sequence[tuple[int, int]]) -> tuple[Network, list[tuple[int, int]], list[int]]:
     """Keep only what pairs that are not the same literal depend on: (network, pairs, numbers of the inputs kept)."""
     wanted = [False] * network.nodes
     for a, b in pairs:
@@ -114,9 +116,8 @@ class _Sweep:
         self.image: list[int] = [0] * core.nodes
         self.netlist = core.netlist([n << 1 for n in range(core.nodes)])
         # variable 1 is node 0, constant false
-        self.solver = Solver(name=solver, bootstrap_with=[[-1]], with_proof=trace is not None)
-        if trace is not None:
-            trace.listen(self.solver.solver)
+        self.solver = Solver(name=solver, bootstrap_with=[[-1]])
+        self.name = solver
         self.loaded: list[bool] = [True]
         self.found: list[Pattern] = []   # counterexamples that the guesses do not know yet
         self.outcome = Outcome()
@@ -233,19 +234,22 @@ class _Sweep:
         return impatient or time.monotonic() > self.deadline
 
     def _prove_outputs(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Ask for each pair of outputs until it is decided or time is up."""
-        for number, (a, b) in enumerate(pairs):
-            mine, theirs = self.image[a >> 1] ^ (a & 1), self.image[b >> 1] ^ (b & 1)
-            if mine == theirs:
-                continue
-            answer = self._equal(mine, theirs, self.patience)
-            if answer is False:
-                self.outcome.pattern = self.found[-1]
-                return
-            if answer is None:
-                self.outcome.open.append(number)
-                if self.patience is not None:
+        """Ask for each pair of outputs until it is decided or time is up; easy ones first, to have them decided."""
+        numbers = list(range(len(pairs)))
+        for patience in (self.patience,) if self.patience is not None else (EASY_CONFLICTS, None):
+            self.outcome.open.clear()
+            for number in numbers:
+                a, b = pairs[number]
+                mine, theirs = self.image[a >> 1] ^ (a & 1), self.image[b >> 1] ^ (b & 1)
+                answer = mine == theirs or self._equal(mine, theirs, patience)
+                if answer is False:
+                    self.outcome.pattern = self.found[-1]
                     return
+                if answer is None:
+                    self.outcome.open.append(number)
+                    if self.patience is not None:
+                        return
+            numbers = self.outcome.open.copy()
 
     def _equal(self, a: int, b: int, conflicts: int | None) -> bool | None:
         """Ask the solver whether two literals of the merged network are equal; None where it did not find out."""
@@ -262,7 +266,10 @@ class _Sweep:
                 self.found.append(self._model())
                 return False
         if self.trace is not None:
-            self.trace.solved(a, b)
+            found = lemmas(self.merged, a, b, self.deadline, self.name)
+            if found is None:
+                return None
+            self.trace.solved(a, b, found)
         self.solver.add_clause([-x, y])
         self.solver.add_clause([x, -y])
         return True

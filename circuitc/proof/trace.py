@@ -1,11 +1,8 @@
-"""Write down why a sweep is right: one clausal proof of lemmas and of what the solver learned, in order."""
+"""Write down why a sweep is right: one clausal proof of lemmas, those that a solver learned and our own, in order."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 MAX_PROOF_LINES = 100_000   # about half a minute for a checker in pure Python
 FALSE = 1                   # the variable of the constant node; node n is variable n + 1
@@ -29,14 +26,7 @@ class Trace:
         self.lines: list[str] = []
         self.names: list[int] = [FALSE]
         self._limit = limit
-        self._source: Any = None
-        self._read = 0
         self._said: set[Clause] = set()   # ours, which are never deleted
-        self._learned: Counter[Clause] = Counter()
-
-    def listen(self, solver: Any) -> None:
-        """Take the lines of a python-sat solver that was made with proof tracing, from the file that it writes."""
-        self._source = solver.prfile
 
     def literal(self, merged: int) -> int:
         """Give the signed variable of a literal of the smaller network."""
@@ -62,10 +52,15 @@ class Trace:
         """Say that a node equals a literal of the smaller network."""
         self._equate(node + 1, self.literal(result))
 
-    def solved(self, left: int, right: int) -> None:
-        """Take what the solver learned, and say that two literals of the smaller network are equal."""
-        self._absorb()
+    def solved(self, left: int, right: int, lemmas: Iterable[Iterable[int]]) -> None:
+        """Say that two literals of the smaller network are equal, after lemmas about it that are needed only here."""
+        said = [plain for lemma in lemmas if (plain := normal(self.literal(x) for x in lemma)) is not None]
+        for lemma in said:
+            self._write(_line(lemma))
         self._equate(self.literal(left), self.literal(right))
+        for lemma in said:
+            if len(lemma) > 1:   # checkers keep units
+                self._write(f"d {_line(lemma)}")
 
     def finish(self, pairs: Sequence[tuple[int, int]], first_difference: int) -> None:
         """Refute the differences one by one, which leaves nothing of their disjunction."""
@@ -84,40 +79,16 @@ class Trace:
         plain = normal(clause)
         if plain is not None and (key := tuple(sorted(plain))) not in self._said:
             self._said.add(key)
-            self._write(f"{' '.join(map(str, plain))} 0".lstrip())
+            self._write(_line(plain))
 
     def _write(self, line: str) -> None:
         if len(self.lines) >= self._limit - 1:
             raise TooLong
         self.lines.append(line)
 
-    def _absorb(self) -> None:
-        """Append the solver's new lines, but for empty clauses: those hold under assumptions only.
 
-        Deletions are passed on for learned clauses only. The solver's copies of our clauses come and go, ours stay.
-        """
-        assert self._source is not None, "a trace listens to a solver"
-        file = self._source.fileno()
-        new = b""
-        while more := os.pread(file, 1 << 20, self._read):
-            new += more
-            self._read += len(more)
-        assert new.endswith(b"\n"), "the solver writes whole lines"
-        for line in new.decode().splitlines():
-            deleted, clause = self._translated(line)
-            key = tuple(sorted(clause))
-            if not clause or (deleted and not self._learned[key]):
-                continue
-            self._learned[key] += -1 if deleted else 1
-            self._write(f"{'d ' if deleted else ''}{' '.join(map(str, clause))} 0")
-
-    def _translated(self, line: str) -> tuple[bool, Clause]:
-        """Read a line of the solver, whose variable n + 1 is node n of the smaller network."""
-        words = line.split()
-        deleted = words[0] == "d"
-        numbers = [int(w) for w in words[deleted:]]
-        assert numbers[-1] == 0, "a clause ends with 0"
-        return deleted, tuple(self.literal(abs(n) - 1 << 1 | (n < 0)) for n in numbers[:-1])
+def _line(clause: Clause) -> str:
+    return f"{' '.join(map(str, clause))} 0".lstrip()
 
 
 def signed(literal: int) -> int:

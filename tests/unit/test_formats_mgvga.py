@@ -330,3 +330,31 @@ def test_pytorch_geometric_reads_what_we_write(tmp_path: Path) -> None:
         back = load(tmp_path / "torch.pt", "mgvga")
         assert netlist_of(back) == again
         assert back.facts["mgvga"]["layout"] == "PyG 2"
+
+
+def test_pytorch_geometric_batches_graphs_with_and_without_origins(tmp_path: Path) -> None:
+    torch: Any = pytest.importorskip("torch")
+    data: Any = pytest.importorskip("torch_geometric.data")
+    (tmp_path / "d.v").write_text("module d(input a, b, output y); assign y = a & ~b; endmodule")
+    known, (unknown,) = write(load(tmp_path / "d.v"), tmp_path / "d.pt"), write(half_adder(), tmp_path / "h.pt")
+    graphs = [torch.load(path, weights_only=False) for path in (*known, unknown)]
+    for order in (graphs, graphs[::-1]):
+        assert data.Batch.from_data_list(order).num_nodes == sum(g.num_nodes for g in graphs)
+
+
+def test_the_own_attribute_has_the_same_keys_for_all_graphs() -> None:
+    for module in (half_adder(), parse_bench(COUNTER, "c.bench")):
+        own = read_data(write_mgvga(module)[""], "x.pt")[0]["circuitc"]
+        assert list(own) == ["registers", "initial", "constant", "places", "place_of"]
+        assert set(own["place_of"]) == {-1}
+
+
+def test_pt_zip_is_written_and_read_again(tmp_path: Path) -> None:
+    module = parse_bench(COUNTER, "c.bench")
+    (path,) = write(module, tmp_path / "c.pt.zip")
+    with zipfile.ZipFile(path) as archive:
+        (name,) = archive.namelist()
+        assert name.endswith(".pt")
+        assert archive.read(name) == write_mgvga(module)[""]
+    assert netlist_of(load(path)) == netlist_of(load(write(module, tmp_path / "c.pt")[0]))
+    assert write(module, tmp_path / "again.pt.zip")[0].read_bytes() == path.read_bytes()

@@ -8,7 +8,7 @@ from .build_graph import graph_of_netlist
 from .graph import GateGraph
 from .read import parse_mgvga, read_mgvga
 from .views import ExpandedGraph, MaskedView, expand_inverters, mask
-from .write import encode_graph, write_mgvga
+from .write import encode_graph, write_mgvga, write_zipped
 
 
 def sniff(head: bytes) -> bool:
@@ -21,6 +21,8 @@ def sniff(head: bytes) -> bool:
 
 MGVGA = Format("mgvga", (".pt",), "graphs of MGVGA and OpenABC-D for PyTorch Geometric (also in .pt.zip)", sniff,
                read_mgvga, write_mgvga)
+MGVGA_ZIP = Format("mgvga-zip", (".pt.zip",), "the same graphs, compressed as OpenABC-D keeps them", lambda _: False,
+                   read_mgvga, write_zipped)
 
-__all__ = ["MGVGA", "ExpandedGraph", "GateGraph", "MaskedView", "encode_graph", "expand_inverters", "graph_of_netlist",
-           "mask", "parse_mgvga", "read_mgvga", "write_mgvga"]
+__all__ = ["MGVGA", "MGVGA_ZIP", "ExpandedGraph", "GateGraph", "MaskedView", "encode_graph", "expand_inverters",
+           "graph_of_netlist", "mask", "parse_mgvga", "read_mgvga", "write_mgvga"]

@@ -22,6 +22,7 @@ from .read import OWN_KEY
 
 _LATCH_END = re.compile(r"l[io][0-9]+")
 _FREE = -1
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)   # of members of zip files, whose bytes must not depend on the clock
 
 
 def write_mgvga(module: Module) -> Mapping[str, bytes]:
@@ -43,14 +44,27 @@ def write_mgvga(module: Module) -> Mapping[str, bytes]:
     return {"": encode_graph(graph, {OWN_KEY: own | _origins(circuit.netlist, graph)})}
 
 
+def write_zipped(module: Module) -> Mapping[str, bytes]:
+    """Print a module's entry as a `.pt.zip`: one compressed member, a `.pt` that is named like the func."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        name = re.sub(r"[^\w.-]", "_", module.entry.name)
+        member = zipfile.ZipInfo(f"{name}.pt", _LONG_AGO)
+        archive.writestr(member, write_mgvga(module)[""], zipfile.ZIP_DEFLATED)
+    return {"": buffer.getvalue()}
+
+
 def _origins(netlist: Netlist, graph: GateGraph) -> dict[str, Any]:
-    """Say where gates come from, if it is known of any: `places`, and for each node the number of its place or -1."""
+    """Say where gates come from: `places`, and for each node the number of its place, or -1 where none is known.
+
+    Both keys are always there: PyG batches graphs only whose dictionaries have the same keys.
+    """
     number: dict[str, int] = {}
     of_node = [-1] * graph.nodes
     shift = int(np.argmax(graph.node_type == AND)) - netlist.inputs - 1
     for node, places in origins(netlist).items():
         of_node[node + shift] = number.setdefault("|".join(map(str, places)), len(number))
-    return {"places": list(number), "place_of": of_node} if number else {}
+    return {"places": list(number), "place_of": of_node}
 
 
 def encode_graph(graph: GateGraph, more: Mapping[str, Any]) -> bytes:
@@ -66,7 +80,7 @@ def encode_graph(graph: GateGraph, more: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(f"graph/{name}", (1980, 1, 1, 0, 0, 0)), content)
+            archive.writestr(zipfile.ZipInfo(f"graph/{name}", _LONG_AGO), content)
     return buffer.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from circuitc.diagnostics import error
@@ -19,6 +20,7 @@ from .check import check_same
 from .names import keep_names
 
 DEFAULT_SECONDS = 600
+Run = Callable[[Netlist, str, float], Netlist]   # a netlist of ANDs, what to do with it, and in how many seconds
 _ENDINGS = {"ands": "strash; write_aiger out", "luts": "write_blif out"}
 
 
@@ -58,16 +60,17 @@ def size_of(netlist: Netlist) -> tuple[int, int]:
 
 
 def optimize_ands(netlist: Netlist, script: str, context: Context, *, what: str, seconds: float = DEFAULT_SECONDS,
-                  depth_first: bool = False, sideways: bool = False) -> Netlist:
+                  depth_first: bool = False, sideways: bool = False, run: Run | None = None) -> Netlist:
     """Give what a script makes of a netlist, checked; the netlist itself where that is not better.
 
     Better is fewer gates, then fewer levels; `depth_first` the other way round. `sideways` also takes what is as good
-    and different: zero-cost moves lead out of local minima. Notes sizes and evidence in the context's facts.
+    and different: zero-cost moves lead out of local minima. `run` is who runs the
+    script, ABC where none is given. Notes sizes and evidence in the context's facts.
     """
     if not netlist.gates:
         return netlist
     before, ands = expand_to_aig(netlist), prepare(netlist)
-    after = run_to_ands(ands, script, seconds) if ands.gates else ands
+    after = (run or run_to_ands)(ands, script, seconds) if ands.gates else ands
     evidence = check_same(before, after, what, context.func)
     context.facts.setdefault("checked", []).append({
         "func": context.func.name if context.func else "", **evidence,
