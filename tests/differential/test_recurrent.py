@@ -14,6 +14,9 @@ import circuitc
 from circuitc.formats.onnx import read_onnx
 from circuitc.ir import F32, Port, run, verify_module
 from circuitc.models.rnn import ACTIVATIONS, DEFAULTS, GATES, Linear, network, torch_layer
+from circuitc.passes import run_passes
+from circuitc.simulation import simulate_verilog
+from circuitc.tools import tool_version
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed (circuitc[onnx])")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the peer, is not installed")
@@ -184,3 +187,27 @@ def test_bad_nodes_are_refused_in_a_line(tmp_path: Path, change: dict[str, Any],
     (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(circuitc.CircuitError, match=says):
         read_onnx(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_integers_are_the_same_everywhere(kind: Any) -> None:
+    """Pruned, at 8 bits: interpreter, native code and, where it is installed, Icarus; two sequences back to back."""
+    rng, hidden, inputs = np.random.default_rng(8), 3, 2
+    rows = GATES[kind] * hidden
+    level = (torch_layer(kind, *(rng.standard_normal(s) for s in ((rows, inputs), (rows, hidden), (rows,), (rows,)))),)
+    readout = Linear(rng.standard_normal((2, hidden)).astype(np.float32), np.ones(2, np.float32))
+    module = network([level], [readout], Port("x", F32.with_shape((inputs,))))
+    data = {"x": rng.standard_normal((40, 5, inputs)).astype(np.float32)}
+    small = run_passes(module, "prune{method=lattice,sparsity=0.3,density=0.3},quantize{sensitivity=false,table=8,"
+                       "functions=8},narrow", calibration=data)
+    port = small.entry.inputs[0]
+    raw = {"x": rng.integers(port.type.lowest, port.type.highest + 1, (30, 6, inputs))}
+    wanted = run(small, raw)["y"]
+    assert np.array_equal(circuitc.jit(small)(raw["x"]), wanted)
+    if tool_version("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
+    build = circuitc.compile(small, target="verilog", verify=False)
+    text = build.artefacts[build.main].decode()
+    assert build.ports is not None
+    simulated = simulate_verilog(text, build.ports, build.module, {"x": raw["x"][:2]}, engine="icarus")
+    assert np.array_equal(simulated["y"], wanted[:2])
