@@ -2,12 +2,12 @@
 
     python benchmarks/lattice.py --data mnist.npz                      # without training again
     python benchmarks/lattice.py --data mnist.npz --epochs 1           # with it too; needs torch (circuitc[gradient])
-    python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code, all digits
+    python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code
 
-The networks are those of examples/10_row_rnn. Accuracy is on the 10,000 test digits, computed by native code. Bytes are
-those of all weights of layers at 8 bits: where some are pruned, the others and one bit a weight that says which. `random`
-and fine-tuning are repeated for each seed: mean and largest distance from it. `decided` is the share of the mask that the
-lattice decided, and not magnitude or centrality.
+The networks are those of examples/10_row_rnn. Accuracy is on the 10,000 test digits, computed by native code. Bytes
+are those of all weights of layers at 8 bits: where some are pruned, the others and one bit a weight that says which.
+`random` and fine-tuning (on the first `--train` pictures) are repeated for each seed: mean and largest distance to it.
+`decided` is the share of the mask that the lattice decided, and not magnitude or centrality.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def row(digits: Digits, model: Module, method: str, given: argparse.Namespace) -
              spread([digits.accuracy(digits.int8(m)) for m in pruned])]
     if given.epochs:
         from circuitc.learn.finetune import finetune
-        tuned = [finetune(pruned[s % len(pruned)], {"row": digits.x}, digits.y, epochs=given.epochs, seed=s)
+        tuned = [finetune(pruned[s % len(pruned)], {"row": digits.x[:given.train]},
+                          digits.y[:given.train], epochs=given.epochs, rate=2e-3, seed=s)
                  for s in range(given.seeds)]
         assert all(abs(size(m)[0] - share) < 1e-3 for m in tuned)
         cells += [spread([digits.accuracy(m) for m in tuned]), spread([digits.accuracy(digits.int8(m)) for m in tuned])]
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--sparsity", type=float, default=0.5)
     parser.add_argument("--epochs", type=int, default=0)
+    parser.add_argument("--train", type=int, default=60000)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()

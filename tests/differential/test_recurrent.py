@@ -211,3 +211,51 @@ def test_integers_are_the_same_everywhere(kind: Any) -> None:
     assert build.ports is not None
     simulated = simulate_verilog(text, build.ports, build.module, {"x": raw["x"][:2]}, engine="icarus")
     assert np.array_equal(simulated["y"], wanted[:2])
+
+
+def test_a_network_as_pytorch_exports_it(tmp_path: Path) -> None:
+    """Batch first: transpose, LSTM, squeeze, transpose, the last step, a linear layer."""
+    rng, hidden = np.random.default_rng(9), 4
+    shapes = {"w": (1, 16, 3), "r": (1, 16, hidden), "b": (1, 32), "fc": (5, hidden), "bias": (5,)}
+    constants = {k: (rng.standard_normal(s) * 0.5).astype(np.float32) for k, s in shapes.items()}
+    constants |= {"one": np.array([1], np.int64), "last": np.array(-1, np.int64)}
+    nodes = [helper.make_node("Transpose", ["x"], ["xt"], perm=[1, 0, 2]),
+             helper.make_node("LSTM", ["xt", "w", "r", "b"], ["y", "", "y_c"], hidden_size=hidden),
+             helper.make_node("Squeeze", ["y", "one"], ["ys"]),
+             helper.make_node("Transpose", ["ys"], ["yt"], perm=[1, 0, 2]),
+             helper.make_node("Gather", ["yt", "last"], ["h"], axis=1),
+             helper.make_node("Gemm", ["h", "fc", "bias"], ["logits"], transB=1)]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", FLOAT, ["N", "T", 3])],
+                              [helper.make_empty_tensor_value_info("logits")],
+                              [onnx.numpy_helper.from_array(v, k) for k, v in constants.items()])
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    module = compare(data, tmp_path, {"x": rng.standard_normal((1, 6, 3)).astype(np.float32)}, length=6)
+    assert module.entry.inputs[0].type.shape == (6, 3)
+
+
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_layout_1_is_layout_0_with_the_batch_in_front(tmp_path: Path, direction: str) -> None:
+    """onnxruntime does not run layout 1, so it is compared with what was compared with onnxruntime."""
+    data = model("gru", 5, 3, 4, np.random.default_rng(10), direction, state="known")
+    (tmp_path / "a.onnx").write_bytes(data)
+    made = onnx.ModelProto.FromString(data)
+    node, graph = made.graph.node[0], made.graph
+    node.attribute.append(helper.make_attribute("layout", 1))
+    graph.input[0].CopyFrom(helper.make_tensor_value_info("x", FLOAT, ["N", 5, 3]))
+    state = next(t for t in graph.initializer if t.name == "h0")
+    state.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(state).transpose(1, 0, 2), "h0"))
+    (tmp_path / "b.onnx").write_bytes(made.SerializeToString())
+    x = np.random.default_rng(11).standard_normal((2, 5, 3)).astype(np.float32)
+    plain = run(read_onnx(tmp_path / "a.onnx"), {"x": x[:, :, None]})
+    first = run(read_onnx(tmp_path / "b.onnx"), {"x": x})
+    for name in ("y", "y_h"):
+        assert np.array_equal(plain[name].ravel(), first[name].ravel())
+
+
+@pytest.mark.parametrize("op", ["Scan", "Loop"])
+def test_control_flow_is_refused_by_name(tmp_path: Path, op: str) -> None:
+    made = onnx.ModelProto.FromString(model("rnn", 3, 2, 4, np.random.default_rng(0)))
+    made.graph.node[0].op_type = op
+    (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(circuitc.CircuitError, match=rf"layer \({op}\): control flow is not read"):
+        read_onnx(tmp_path / "net.onnx")
