@@ -1,8 +1,8 @@
 """Which weights the lattice of a recurrent network would keep: scores for `prune{method=lattice}`.
 
-What the paper states (Sengupta, "Pruning RNNs by lattices", arXiv 2502.16525): a recurrent network is taken as a poset,
-a dependency lattice is made of it, meet-irreducible neurons are found and kept, centrality guides the choice further,
-adjacencies are binary or continuous, hierarchical networks with feedback are covered.
+What the paper's abstract states (Sengupta 2025, arXiv 2502.16525): a recurrent network is taken as a poset, a dependency
+lattice is made of it, meet-irreducible neurons are found, centrality guides which connections stay, adjacencies are
+binary or continuous, hierarchical networks with feedback are covered.
 
 What is our reading, because the abstract does not say it: how cycles are cut (`cut`); that the lattice is the
 Dedekind-MacNeille completion of the order; that a connection is kept first where a neuron at either end is
