@@ -26,13 +26,18 @@ class View(StrEnum):
     TEXT = "text"
     STATS = "stats"
     DOT = "dot"
+    ORDER = "order"
+    LATTICE = "lattice"
 
 
 @app.command("show")
 def show_command(
     model: Model,
     passes: Annotated[str | None, typer.Option(help="A pipeline to run first.")] = None,
-    format: Annotated[View, typer.Option(help="IR text, figures, or a Graphviz graph.")] = View.TEXT,
+    format: Annotated[View, typer.Option(help=(
+        "IR text, figures, or a Graphviz graph: of the ops, or a recurrent network's order or lattice."))] = View.TEXT,
+    cut: Annotated[str, typer.Option(help="How an order cuts cycles: scc, unroll, fca, orient.")] = "fca",
+    density: Annotated[float, typer.Option(help="The share of weights that are edges of an order.")] = 0.02,
     as_json: Json = False,
 ) -> None:
     """Show a model as the compiler sees it: as IR text, as figures, or as a graph."""
@@ -43,6 +48,11 @@ def show_command(
         figures = statistics(module)
         say((line for name, rows in figures.items() for line in [f"@{name}", *table(
             (f"  {k}", str(v)) for k, v in rows.items())]), figures, as_json)
+        return
+    if format in (View.ORDER, View.LATTICE):
+        from circuitc.passes.prune import draw_order
+
+        print(draw_order(module, cut=cut, density=density, lattice=format is View.LATTICE), end="")
         return
     print(print_module(module) if format is View.TEXT else _dot(module), end="")
 

@@ -18,6 +18,7 @@ from .model_gnn import build_gnn
 from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
 from .model_network import build_mlp, build_onnx, build_state_dict
+from .model_rnn import build_rnn
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
@@ -31,6 +32,7 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "mlp": build_mlp,
     "state-dict": build_state_dict,
     "onnx": build_onnx,
+    "rnn": build_rnn,
     "gnn": build_gnn,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, Source, Span, error
-from circuitc.ir import Encoding, Func, Module, Port, Type, module_of, parse_type
+from circuitc.ir import Encoding, Func, Module, Port, Type, Value, module_of, parse_type
 from circuitc.models.scaled import ONE, reals
 from circuitc.models.steps import Quantizer, Reals
 
@@ -38,10 +38,14 @@ def build_onnx(model: OnnxModel, path: Path, source: Source) -> Module:
             raise error(f"the input {port.name} stands twice", span)
         readings[port.name] = Reading(port.type, _scale(port.scale, span), port.zero_point)
     file = companion_path(path, model.file, Span(source, path="file"))
-    module = read_onnx(file, readings, model.outputs)
+    module = read_onnx(file, readings, model.outputs, model.length)
     name = model.name or module.entry.name
     func = module.entry
-    return Module({name: Func(name, func.inputs, func.outputs, func.body)}, name, name, module.facts)
+    called = {k: f for k, f in module.funcs.items() if f is not func}
+    if name in called:
+        raise error(f"{name} is the name of a layer already", Span(source, path="name"))
+    main = Func(name, func.inputs, func.outputs, func.body)
+    return Module({name: main, **called}, name, name, module.facts)
 
 
 def _scale(text: str, span: Span) -> Fraction:
@@ -55,22 +59,27 @@ def _scale(text: str, span: Span) -> Fraction:
     return scale
 
 
+def input_port(given: NetworkInput, source: Source) -> tuple[Port, Callable[[Value, tuple[int, ...]], Tensor]]:
+    """Give the port of an input, and what makes a tensor of its value and shape (the program's, without a batch)."""
+    span = Span(source, path="input")
+    t = _type(given.type, Span(source, path="input.type"))
+    scale = _scale(given.scale, span)
+    plain = given.scale == "1" and given.zero_point == 0
+    if t.is_float and (t.width != 32 or not plain):
+        raise error("a float input is f32 and has no scale", span)
+    encoding = Encoding() if t.is_float else Encoding(scale=float(scale), zero_point=given.zero_point)
+    reading = None if plain else Reading(str(t), scale, given.zero_point)
+    return (Port(given.name, t.with_shape(tuple(given.shape)), encoding=encoding),
+            lambda value, shape: entering(value, t, (1, *shape), reading))
+
+
 class _Growing:
     """A network being built layer by layer, each through an operator of the ONNX reader."""
 
     def __init__(self, given: NetworkInput, source: Source) -> None:
         self.source, self.context = source, Context()
-        span = Span(source, path="input")
-        t = _type(given.type, Span(source, path="input.type"))
-        shape = (1, *given.shape)
-        scale = _scale(given.scale, span)
-        plain = given.scale == "1" and given.zero_point == 0
-        if t.is_float and (t.width != 32 or not plain):
-            raise error("a float input is f32 and has no scale", span)
-        encoding = Encoding() if t.is_float else Encoding(scale=float(scale), zero_point=given.zero_point)
-        self.port = Port(given.name, t.with_shape(tuple(given.shape)), encoding=encoding)
-        value = self.context.builder.input(given.name, self.port.type)
-        self.tensor: Tensor = entering(value, t, shape, None if plain else Reading(str(t), scale, given.zero_point))
+        self.port, tensor = input_port(given, source)
+        self.tensor = tensor(self.context.builder.input(given.name, self.port.type), tuple(given.shape))
 
     def apply(self, kind: str, where: str, *operands: Tensor, **attributes: Any) -> None:
         """Put an operator of ONNX behind what is there."""
@@ -119,7 +128,7 @@ def build_mlp(model: MlpModel, path: Path, source: Source) -> Module:
 
 def _mlp_layer(net: _Growing, layer: MlpLayer, where: str, path: Path, source: Source) -> None:
     span = Span(source, path=f"{where}.weights")
-    weights = _numbers(layer.weights, 2, path, span)
+    weights = numbers(layer.weights, 2, path, span)
     features = net.tensor.shape[-1]
     if any(len(row) != features for row in weights):
         bad = next(k for k, row in enumerate(weights) if len(row) != features)
@@ -131,7 +140,7 @@ def _mlp_layer(net: _Growing, layer: MlpLayer, where: str, path: Path, source: S
     net.apply("MatMul", where, _turned(matrix))
     if layer.bias is not None:
         span = Span(source, path=f"{where}.bias")
-        bias = _numbers(layer.bias, 1, path, span)
+        bias = numbers(layer.bias, 1, path, span)
         if len(bias) != len(weights):
             raise error(f"{len(bias)} numbers are given, the layer has {len(weights)} outputs", span)
         net.apply("Add", where, _known(bias, span))
@@ -149,7 +158,7 @@ def _mlp_layer(net: _Growing, layer: MlpLayer, where: str, path: Path, source: S
                                       t.lowest, t.highest))
 
 
-def _numbers(given: Any, rank: int, path: Path, span: Span) -> Any:
+def numbers(given: Any, rank: int, path: Path, span: Span) -> Any:
     """Give numbers exactly: lists of whole numbers, decimals or fractions."""
     if not isinstance(given, FileArray):
         if not given:

@@ -9,10 +9,22 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from circuitc.diagnostics import error
-from circuitc.ir import Builder, Constant, Graph, Module, Node, Value, rebuild
+from circuitc.ir import Builder, Constant, Func, Graph, Module, Node, Value, rebuild
 
 from .base import Context, Pass
 from .check import measure
+from .lattice import (
+    Choice,
+    Neurons,
+    adjacency_of,
+    decided,
+    draw,
+    find_neurons,
+    judge,
+    layer_scores,
+    matrix_of,
+    order_of,
+)
 from .quantization.contractions import channel_axes
 
 Mask = Any  # bool array of a layer's weights: True where a weight is kept
@@ -25,16 +37,25 @@ class Prune(Pass):
 
     APPROXIMATE. `magnitude` takes the smallest weights and `random` any (by `seed`), each layer its share or, with
     `scope=global`, the layers together; `structured` takes whole output neurons of least norm, but for the last layer;
-    `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. The facts list each layer's zeros.
+    `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. `lattice` is for recurrent funcs
+    and keeps connections of meet-irreducible neurons first (`circuitc/passes/lattice/scores.py` says what of it is from
+    the paper): `mode` is the adjacency, `cut` how cycles are cut, `density` the share of weights that are edges when
+    it is binary, `alpha` the weight of centrality against magnitude, `steps` how far `cut=unroll` unrolls. The facts
+    list each layer's zeros, and what share of the mask the lattice itself decided.
     """
 
     exact: ClassVar[bool] = False
-    method: Literal["magnitude", "random", "structured", "nm"] = "magnitude"
+    method: Literal["magnitude", "random", "structured", "nm", "lattice"] = "magnitude"
     sparsity: float = 0.5
     scope: Literal["layer", "global"] = "layer"
     n: int = 2
     m: int = 4
     seed: int = 0
+    mode: Literal["binary", "continuous"] = "binary"
+    cut: Literal["scc", "unroll", "fca", "orient"] = "fca"
+    density: float = 0.02
+    alpha: float = 0.1
+    steps: int = 2
 
     def __post_init__(self) -> None:
         if not 0 <= self.sparsity < 1:
@@ -43,6 +64,9 @@ class Prune(Pass):
             raise error(f"prune: n is above 0 and below m, which is at most 1024, got n={self.n} and m={self.m}")
         if self.scope == "global" and self.method == "nm":
             raise error("prune: n of m is counted within each layer", help="leave scope out")
+        if not 0 < self.density <= 1 or not 0 <= self.alpha <= 1 or not 2 <= self.steps <= 64:
+            raise error("prune: density is above 0 and at most 1, alpha 0 to 1, steps 2 to 64, got "
+                        f"density={self.density}, alpha={self.alpha}, steps={self.steps}")
 
     def apply(self, module: Module, context: Context) -> Module:
         func = module.entry
@@ -52,7 +76,7 @@ class Prune(Pass):
         layers = weights_of(graph)
         if not layers:
             return module
-        masks = self._masks(graph, layers)
+        masks = self._masks(func, graph, layers, context.facts)
         result = module.with_func(func.with_body(_masked(graph, layers, masks)))
         rows: list[dict[str, Any]] = [{"layer": graph.nodes[v].name, "weights": masks[v].size,
                                        "zeros": int((~masks[v] | (c.array == 0)).sum())} for v, (_, c) in layers.items()]
@@ -63,7 +87,9 @@ class Prune(Pass):
             context.facts["evidence"] = measure(module, result, context.calibration)
         return result if result.entry.body is not graph else module
 
-    def _masks(self, graph: Graph, layers: Layers) -> dict[Value, Mask]:
+    def _masks(self, func: Func, graph: Graph, layers: Layers, facts: dict[str, Any]) -> dict[Value, Mask]:
+        if self.method == "lattice":
+            return self._lattice(func, graph, layers, facts)
         rng = np.random.default_rng(self.seed)
         if self.method == "nm":
             return {v: _n_of_m(_along(graph, v, place), c.array, self.n, self.m) for v, (place, c) in layers.items()}
@@ -76,6 +102,53 @@ class Prune(Pass):
         kept = _kept(scores, self.sparsity, together=self.scope == "global")
         whole = {v: np.ones(c.type.shape, bool) for v, (_, c) in layers.items()}
         return {v: _spread(kept[v], mask.shape) & mask if v in kept else mask for v, mask in whole.items()}
+
+    def _lattice(self, func: Func, graph: Graph, layers: Layers, facts: dict[str, Any]) -> dict[Value, Mask]:
+        """Keep connections of meet-irreducible neurons first, then by centrality and magnitude."""
+        axes, matrices, neurons = _recurrent(func, graph, layers)
+        found = judge(neurons, matrices, Choice(self.mode, self.cut, self.density, self.alpha, self.steps))
+        scored = {layer.value: layer_scores(layer, matrices[layer.value], neurons, found, self.alpha)
+                  for layer in neurons.layers}
+        kept = _kept({v: s for v, (s, _) in scored.items()}, self.sparsity, together=self.scope == "global")
+        size = sum(m.size for m in kept.values())
+        groups = [list(kept)] if self.scope == "global" else [[v] for v in kept]
+        by_lattice = sum(decided(np.concatenate([scored[v][1].ravel() for v in group]),
+                                 np.concatenate([kept[v].ravel() for v in group])) for group in groups)
+        facts["lattice"] = {"neurons": neurons.count, "irreducible": int(found.irreducible.sum()),
+                            "irreducible_by_gate": list(found.by_gate), "decided_share": by_lattice / size}
+        return {v: _unfolded(kept[v], layers[v][1].type.shape, axes[v]) for v in kept}
+
+
+def _recurrent(func: Func, graph: Graph, layers: Layers) -> tuple[dict[Value, int], dict[Value, Any], Neurons]:
+    """Give each layer's axis of neurons, its matrix, and the neurons of the whole func."""
+    axes = {v: _neuron_axis(graph, v, place) for v, (place, _) in layers.items()}
+    matrices = {v: matrix_of(c, axes[v]) for v, (_, c) in layers.items()}
+    neurons = find_neurons(func, graph, {v: (m.shape[0], m.shape[1]) for v, m in matrices.items()})
+    if neurons is None:
+        raise error(f"a lattice is made of recurrent networks, and no layer of @{func.name} reads a register")
+    return axes, matrices, neurons
+
+
+def draw_order(module: Module, *, cut: str, density: float, lattice: bool) -> str:
+    """Draw the order, or the lattice, of a module's recurrent main func for Graphviz: all gates' largest weights."""
+    options = Prune(method="lattice", cut=cut, density=density)  # pyright: ignore[reportArgumentType]  # checked below
+    if cut not in ("scc", "unroll", "fca", "orient"):
+        raise error(f"there is no cut {cut!r}", help="scc, unroll, fca or orient")
+    func = module.entry
+    if not isinstance(func.body, Graph):
+        raise error(f"@{func.name} is a netlist, a lattice is made of recurrent networks")
+    _, matrices, neurons = _recurrent(func, func.body, weights_of(func.body))
+    choice = Choice("binary", options.cut, density, options.alpha, options.steps)
+    union = np.maximum.reduce([adjacency_of(a, choice) for a in neurons.adjacencies(matrices)])
+    names = [f"{name}.{k}" for name, size in zip(neurons.names, neurons.sizes, strict=True) for k in range(size)]
+    times = [f"{name}@{t}" for t in range(options.steps) for name in names] if cut == "unroll" else names
+    return draw(order_of(union, options.cut, options.steps), times, lattice=lattice)
+
+
+def _unfolded(mask: Mask, shape: tuple[int, ...], axis: int) -> Mask:
+    """Bring the mask of a matrix of neurons back to the shape of the weights."""
+    first = (shape[axis], *(n for k, n in enumerate(shape) if k != axis))
+    return np.moveaxis(mask.reshape(first), 0, axis)
 
 
 def weights_of(graph: Graph) -> Layers:

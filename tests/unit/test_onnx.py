@@ -182,7 +182,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "control flow": (lambda: model([node("If", "x", then_branch=helper.make_graph([], "t", [], []))], {}),
                      "(If): control flow is not read"),
     "recurrent": (lambda: model([node("LSTM", "x", "w", "r", hidden_size=3)], {"w": np.ones(1), "r": np.ones(1)}),
-                  "graph.node[0] the_LSTM (LSTM): recurrent layers are not read"),
+                  "graph.node[0] the_LSTM (LSTM): it takes [steps, 1, inputs], got [1, 4]"),
     "old operator set": (lambda: model([node("Relu", "x")], {}, opset=12), "operator set 12 is not read, 13 to"),
     "old quantized": (lambda: model([node("BipolarQuant", "x", "s", domain=BREVITAS)], {"s": np.float32(1)}, opset=8),
                       "operator set 8 is not read, 9 to"),

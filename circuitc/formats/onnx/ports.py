@@ -35,8 +35,12 @@ class Reading:
     zero_point: int = 0
 
 
-def input_shape(message: Any, name: str) -> tuple[tuple[int, ...], bool]:
-    """Give an input's shape with a batch of 1, and whether its first axis is a batch (1, or without a number)."""
+def input_shape(message: Any, name: str, sequence: bool = False,
+                length: int | None = None) -> tuple[tuple[int, ...], bool]:
+    """Give an input's shape with a batch of 1, and whether its first axis is a batch (1, or without a number).
+
+    Of a `sequence` the batch is axis 1. `length` is that of an axis that the file leaves free and is no batch.
+    """
     tensor = message.type.tensor_type
     if message.type.WhichOneof("value") != "tensor_type" or not tensor.HasField("shape"):
         raise error(f"input {name}: has no static shape")
@@ -44,20 +48,24 @@ def input_shape(message: Any, name: str) -> tuple[tuple[int, ...], bool]:
     batched = False
     for axis, dim in enumerate(tensor.shape.dim):
         known = dim.WhichOneof("value") == "dim_value"
-        if axis == 0 and (not known or dim.dim_value in (0, 1)):
-            batched = True
+        if axis == int(sequence) and (not known or dim.dim_value in (0, 1)):
+            batched = axis == 0
             shape.append(1)
+        elif (not known or dim.dim_value < 1) and length is not None:
+            shape.append(length)
         elif not known or dim.dim_value < 1:
-            raise error(f"input {name}: axis {axis} has no fixed length", help="only axis 0, the batch, may be free")
+            raise error(f"input {name}: axis {axis} has no fixed length", help=(
+                f"only axis {int(sequence)}, the batch, may be free; the length of a sequence is given with `length`"))
         else:
             shape.append(int(dim.dim_value))
     return tuple(shape), batched
 
 
-def input_port(message: Any, reading: Reading | None, taken: set[str]) -> tuple[Port, tuple[int, ...], bool]:
+def input_port(message: Any, reading: Reading | None, taken: set[str], sequence: bool = False,
+               length: int | None = None) -> tuple[Port, tuple[int, ...], bool]:
     """Give the port of an input, its shape in the model, and whether it has a batch axis."""
     name = message.name
-    shape, batched = input_shape(message, name)
+    shape, batched = input_shape(message, name, sequence, length)
     kind = dtype_name(message.type.tensor_type.elem_type)
     if reading is not None:
         t = parse_type(reading.type)

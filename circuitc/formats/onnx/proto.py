@@ -117,5 +117,7 @@ class Tensors:
                 return [float(v) for v in attribute.floats]
             case 7:
                 return [int(v) for v in attribute.ints]
+            case 8:
+                return [bytes(v) for v in attribute.strings]
             case _:
                 raise error(f"{where}: its attribute {attribute.name[:40]} is of a kind that is not read")

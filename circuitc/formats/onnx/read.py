@@ -11,7 +11,7 @@ from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Func, Module, Port, Value, module_of
 
 from ..files import identifier
-from . import elementwise, linear, pooling, quantizers, views
+from . import elementwise, linear, pooling, quantizers, recurrent, views
 from .elementwise import Handler
 from .ports import Reading, check_names, entering, input_port, leaving, unique
 from .proto import Tensors, read_model
@@ -19,19 +19,17 @@ from .tensors import Context, Known, Operator, Tensor
 
 OPERATORS: Mapping[str, Handler] = {**elementwise.OPERATORS, **linear.OPERATORS, **pooling.OPERATORS,
                                     **views.OPERATORS, **quantizers.OPERATORS}
-SEVERAL: Mapping[str, Callable[[Context, Operator], tuple[Tensor, ...]]] = views.SEVERAL
+SEVERAL: Mapping[str, Callable[[Context, Operator], tuple[Tensor, ...]]] = {**views.SEVERAL, **recurrent.RECURRENT}
 STANDARD = ("", "ai.onnx")
 QONNX_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 OLDEST, OLDEST_QONNX, NEWEST = 13, 9, 26
-_WHY = {"If": "control flow is not read", "Loop": "control flow is not read", "Scan": "control flow is not read",
-        "RNN": "recurrent layers are not read", "GRU": "recurrent layers are not read",
-        "LSTM": "recurrent layers are not read"}
+_WHY = {"If": "control flow is not read", "Loop": "control flow is not read", "Scan": "control flow is not read"}
 MAX_NODES = 100_000
 
 
 def read_onnx(path: str | Path, inputs: Mapping[str, Reading] | None = None,
-              outputs: Sequence[str] | None = None) -> Module:
-    """Read an ONNX or QONNX model of a static shape.
+              outputs: Sequence[str] | None = None, length: int | None = None) -> Module:
+    """Read an ONNX or QONNX model of a static shape; `length` fixes a sequence's length that the file leaves free.
 
     `inputs` says of float inputs, by their names in the file, as which exact numbers they come; `outputs` names the
     tensors to answer with, instead of the graph's own outputs. `module.facts["onnx"]` lists which nodes are exact and
@@ -40,7 +38,7 @@ def read_onnx(path: str | Path, inputs: Mapping[str, Reading] | None = None,
     path = Path(path)
     model = read_model(path)
     try:
-        return _Graph(path, model).read(dict(inputs or {}), outputs)
+        return _Graph(path, model, length).read(dict(inputs or {}), outputs)
     except CircuitError as e:
         head = e.diagnostics[0]
         raise error(f"{path}: {head.message}", help=head.help) from None
@@ -52,6 +50,7 @@ class _Graph:
 
     path: Path
     model: Any
+    length: int | None = None
 
     def __post_init__(self) -> None:
         self.arrays = Tensors(self.path)
@@ -83,7 +82,7 @@ class _Graph:
         c = self.context
         func = Func(identifier(self.path.stem), tuple(ports), tuple(p for _, p in found),
                     c.builder.finish([v for v, _ in found]))
-        module = module_of(func)
+        module = module_of(func, *c.funcs)
         facts = {"onnx": {"exact_nodes": len(c.exact), "float_nodes": list(c.floats)}}
         return Module(module.funcs, module.main, module.name, facts)
 
@@ -112,10 +111,12 @@ class _Graph:
         ports: list[Port] = []
         shapes: list[tuple[int, ...]] = []
         batched: list[bool] = []
+        sequences = recurrent.sequence_first(self.graph.node)
         for message in free:
             if message.name in [m.name for m in free[:len(ports)]]:
                 raise error(f"two inputs are named {message.name}")
-            port, shape, batch = input_port(message, readings.get(message.name), taken)
+            port, shape, batch = input_port(message, readings.get(message.name), taken,
+                                            message.name in sequences, self.length)
             ports.append(port)
             shapes.append(shape)
             batched.append(batch)
@@ -155,6 +156,8 @@ class _Graph:
             raise error(f"{place}: {e.diagnostics[0].message}", help=e.diagnostics[0].help) from None
         answers = answers if isinstance(answers, tuple) else (answers,)
         for result, answer in zip(node.output, answers, strict=False):
+            if not result:
+                continue
             if result in self.known:
                 raise error(f"{place}: the tensor {result[:80]} is made twice")
             self.known[result] = answer

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error
-from circuitc.ir import F32, Builder, Constant, Value
+from circuitc.ir import F32, Builder, Constant, Func, Value
 from circuitc.models.layers import reshape, spread
 from circuitc.models.scaled import Scaled, channels, inner, to_float
 from circuitc.models.steps import Reals
@@ -100,6 +100,7 @@ class Context:
     exact: list[str] = field(default_factory=list)
     floats: list[str] = field(default_factory=list)
     batched: bool = True
+    funcs: list[Func] = field(default_factory=list[Func])   # what the program calls
 
     def real(self, x: Tensor, shape: Shape | None = None, origin: str = "") -> Value:
         """Give a tensor as f32, repeated to a shape of the model by numpy's rules; exact values are rounded."""

@@ -15,7 +15,7 @@ from .logic import (
     LutNetworkModel,
     TableLayerModel,
 )
-from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, StateDictModel, StateLayer
+from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, RnnLayer, RnnModel, StateDictModel, StateLayer
 
 MODELS = {
     "btf": BtfModel,
@@ -26,6 +26,7 @@ MODELS = {
     "mlp": MlpModel,
     "state-dict": StateDictModel,
     "onnx": OnnxModel,
+    "rnn": RnnModel,
     "gnn": GnnModel,
 }
 
@@ -35,6 +36,6 @@ __all__ = [
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
     "GnnModel", "GnnProgram",
-    "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "StateDictModel", "StateLayer",
+    "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
 ]

@@ -31,6 +31,8 @@ class OnnxModel(Header):
     inputs: list[OnnxInput] = Field(default_factory=list[OnnxInput], description="Inputs that come as exact numbers.")
     outputs: list[str] | None = Field(None, min_length=1, description=(
         "Names of tensors to answer with, such as the logits before a softmax; else the graph's own outputs."))
+    length: int | None = Field(None, ge=1, le=1 << 16, description=(
+        "The length of a sequence whose axis the file leaves free."))
 
 
 class NetworkInput(Strict):
@@ -42,6 +44,38 @@ class NetworkInput(Strict):
     type: str = Field("f32", description="f32, or an exact element type such as u8 or fx<8,4>.")
     scale: str = Field("1", pattern=_SCALE, description='The real value of number 1, exact, such as "1/255".')
     zero_point: int = Field(0, ge=-(1 << 40), le=1 << 40, description="The number that stands for 0.")
+
+
+class RnnLayer(Strict):
+    """A recurrent layer, or a linear one behind them. Gates stand in PyTorch's order: LSTM i f g o, GRU r z n."""
+
+    op: Literal["rnn", "lstm", "gru", "linear"] = Field(description="What the layer is.")
+    tensors: str | None = Field(None, max_length=1000, description=(
+        'The prefix of PyTorch\'s names in the file: "rnn" means rnn.weight_ih_l0, rnn.weight_hh_l0 and so on, with '
+        'all levels and both directions that are there; of a linear layer P.weight and P.bias.'))
+    weight_ih: Weights | None = Field(None, description="Instead of tensors: [gates * hidden, inputs].")
+    weight_hh: Weights | None = Field(None, description="[gates * hidden, hidden].")
+    bias_ih: list[Number] | FileArray | None = Field(None, description="One number for each row of weight_ih.")
+    bias_hh: list[Number] | FileArray | None = Field(None, description="One number for each row of weight_hh.")
+    weight: Weights | None = Field(None, description="Of a linear layer: [outputs, inputs].")
+    bias: list[Number] | FileArray | None = Field(None, description="Of a linear layer: one number for each output.")
+    activation: Literal["tanh", "relu"] = Field("tanh", description="Of op rnn.")
+
+
+class RnnModel(Header):
+    """A recurrent network: a stream of items, or whole sequences of one length."""
+
+    kind: Literal["rnn"] = Field(description="A recurrent network.")
+    input: NetworkInput = Field(description="One item of the sequence; its shape is [features].")
+    output: str = Field("y", pattern=NAME, max_length=200, description="The output port's name.")
+    weights: str | None = Field(None, description=(
+        "A .safetensors or .npz file in the model's folder or below it, for layers that have tensors."))
+    layers: list[RnnLayer] = Field(min_length=1, max_length=1000, description=(
+        "Recurrent layers, then linear ones that read the state."))
+    returns: Literal["last", "sequence"] = Field("last", description=(
+        "What linear layers see: the last state (of both directions, side by side), or that of each step."))
+    length: int | None = Field(None, ge=1, le=1 << 16, description=(
+        "The sequences' length; needed where a layer runs backwards. Without it the func is a stream of any length."))
 
 
 class MlpLayer(Strict):

@@ -1,0 +1,114 @@
+"""Lattice pruning against magnitude and chance at equal sparsity: accuracy on MNIST row by row, floats and int8.
+
+    python benchmarks/lattice.py --data mnist.npz                      # without training again
+    python benchmarks/lattice.py --data mnist.npz --epochs 1           # with it too; needs torch (circuitc[gradient])
+    python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code
+
+The networks are those of examples/10_row_rnn. Accuracy is on the 10,000 test digits, computed by native code. Bytes
+are those of all weights of layers at 8 bits: where some are pruned, the others and one bit a weight that says which.
+`random` and fine-tuning (on the first `--train` pictures) are repeated for each seed: mean and largest distance to it.
+`decided` is the share of the mask that the lattice decided, and not magnitude or centrality.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import circuitc
+from circuitc.ir import Module, run
+from circuitc.passes import run_passes
+from circuitc.passes.prune import weights_of
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "10_row_rnn"
+QUANTIZE = "quantize{sensitivity=false,method=percentile,percentile=99.99}"
+METHODS = ("", "magnitude", "random", "lattice,cut=fca,density=0.05", "lattice,cut=fca,density=0.01",
+           "lattice,cut=unroll,density=0.05", "lattice,cut=scc,density=0.01", "lattice,cut=scc,density=0.05",
+           "lattice,cut=orient,density=0.05", "lattice,mode=continuous,cut=fca", "lattice,mode=continuous,cut=scc")
+
+
+class Digits:
+    """Pictures and labels, and what a program answers on the test digits."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path) as data:
+            self.x, self.y, self.test, self.labels = (data[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+        self.calibration = {"row": self.x[:300]}
+
+    def accuracy(self, module: Module) -> float:
+        return float((circuitc.jit(module)(self.test).argmax(axis=1) == self.labels).mean())
+
+    def int8(self, module: Module) -> Module:
+        return run_passes(module, QUANTIZE, calibration=self.calibration)
+
+
+def size(module: Module) -> tuple[float, int]:
+    """Give the share of zeros, and the bytes at 8 bits."""
+    arrays = [c.array for _, c in weights_of(module.entry.body).values()]  # pyright: ignore[reportArgumentType]
+    zeros, count = sum(int((a == 0).sum()) for a in arrays), sum(a.size for a in arrays)
+    return zeros / count, count if zeros < count / 100 else count - zeros + -(-count // 8)
+
+
+def spread(values: list[float]) -> str:
+    mean = sum(values) / len(values)
+    return f"{mean:.4f}" + (f" ± {max(abs(v - mean) for v in values):.4f}" if len(values) > 1 else "")
+
+
+def row(digits: Digits, model: Module, method: str, given: argparse.Namespace) -> str:
+    """Measure one way of pruning."""
+    seeds = range(given.seeds if method == "random" else 1)
+    pruned = [run_passes(model, f"prune{{method={method},sparsity={given.sparsity},seed={s}}}") if method else model
+              for s in seeds]
+    share, bytes_ = size(pruned[0])
+    facts = pruned[0].facts["passes"][-1]["facts"].get("lattice") if method else None
+    cells = [method or "dense", f"{share:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
+             spread([digits.accuracy(digits.int8(m)) for m in pruned])]
+    if given.epochs:
+        from circuitc.learn.finetune import finetune
+        tuned = [finetune(pruned[s % len(pruned)], {"row": digits.x[:given.train]},
+                          digits.y[:given.train], epochs=given.epochs, rate=2e-3, seed=s)
+                 for s in range(given.seeds)]
+        assert all(abs(size(m)[0] - share) < 1e-3 for m in tuned)
+        cells += [spread([digits.accuracy(m) for m in tuned]), spread([digits.accuracy(digits.int8(m)) for m in tuned])]
+    cells.append("-" if facts is None else f"{facts['irreducible']}/{facts['neurons']}, {facts['decided_share']:.3f}")
+    return "| " + " | ".join(cells) + " |"
+
+
+def exact(digits: Digits, name: str) -> None:
+    """Compare the int8 program's numbers in the interpreter and in native code, on all test digits."""
+    module = digits.int8(circuitc.load(EXAMPLE / f"{name}.json"))
+    native: Any = circuitc.jit(module)(digits.test)
+    parts = [run(module, {"row": digits.test[k:k + 1000]})["logits"] for k in range(0, len(digits.test), 1000)]
+    same = bool(np.array_equal(np.concatenate(parts), native))
+    print(f"{name}: logits of {len(native)} digits in interpreter and native code "
+          f"{'are the same' if same else 'DIFFER'}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", default=["mnist_rnn", "mnist_lstm"])
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument("--sparsity", type=float, default=0.5)
+    parser.add_argument("--epochs", type=int, default=0)
+    parser.add_argument("--train", type=int, default=60000)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--exact", action="store_true")
+    given = parser.parse_args()
+    digits = Digits(given.data)
+    for name in given.models:
+        if given.exact:
+            exact(digits, name)
+            continue
+        model = circuitc.load(EXAMPLE / f"{name}.json")
+        print(f"\n{name}: pruned, zeros, bytes, float, int8" + (", tuned, tuned int8" if given.epochs else "")
+              + ", irreducible and decided", flush=True)
+        for method in given.methods:
+            print(row(digits, model, method, given), flush=True)
+
+
+if __name__ == "__main__":
+    main()
