@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Func, Module, Netlist, Port, call_steps
+from circuitc.ir import Func, Module, Netlist
 
 from . import target as targets
+from .arguments import Arguments, Raw
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -23,9 +24,9 @@ from .ports import registers_of
 from .team import Team
 from .unit import Unit, reachable
 
-Raw = NDArray[Any]
 SHAPES = ("auto", "straight", "table")
 PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
+_WORTH = 1 << 17  # elements that graph ops read, worth a thread: some 30 us
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
 
@@ -88,13 +89,16 @@ class NativeFunction:
         self.module: Module = module
         self.func: Func = module.entry
         self.figures: dict[str, Any] = dict(figures)
+        self.arguments = Arguments(self.func)
+        self._has_free = any(r.initial is None for r in self.func.registers)
         self._sites = tuple(sites)
         self._code = code
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
                            if name != "packed_rows" or isinstance(self.func.body, Netlist)}
         self._scratch_bytes = scratch
         self._team = Team(threads)
-        self._pool: list[NDArray[np.uint8]] = []  # working memory that no call holds; taking and giving is atomic
+        self._part = _samples_of_a_part(self.func)
+        self._pool: list[tuple[NDArray[np.uint8], int]] = []  # memory that no call holds; taking, giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
@@ -107,21 +111,19 @@ class NativeFunction:
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        func = self.func
-        arrays = _checked(func, inputs)
-        batch = len(arrays[0]) if arrays else 1
-        steps = call_steps(func, arrays)
-        initial = self.initial(batch, dict(state or {}))
-        outputs = [np.empty((batch, steps, *p.type.shape) if func.is_stepped(p) else (batch, *p.type.shape),
-                            compact_dtype(p.type)) for p in func.results]
+        arrays, batch, steps = self.arguments.shaped(inputs)
+        initial = self.initial(batch, dict(state)) if state or self._has_free else None
+        outputs, places = self.arguments.room(batch, steps)
 
         def part(start: int, stop: int) -> None:
-            given, made = [a[start:stop] for a in arrays], [o[start:stop] for o in outputs]
+            whole = stop - start == batch
+            given = self.arguments.compact(arrays if whole else [a[start:stop] for a in arrays])
+            made = places if whole else [o[start:stop].ctypes.data for o in outputs]
             with self._scratch() as scratch:
-                self._call("run", scratch, stop - start, steps, _pointers(given), _pointers(made),
-                           None if initial is None else initial[start:stop])
-        self._team.each(batch, self._samples, part)
-        return {p.name: from_compact(p.type, o) for p, o in zip(func.results, outputs, strict=True)}
+                self._call("run", scratch, stop - start, steps, _pointers([a.ctypes.data for a in given]),
+                           _pointers(made), None if initial is None else initial[start:stop].ctypes.data)
+        self._team.each(batch, self._part, part)
+        return self.arguments.named(outputs)
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
@@ -150,29 +152,27 @@ class NativeFunction:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
 
-    @property
-    def _samples(self) -> int:
-        """How many samples a thread should have at least: a netlist evaluates many in one go."""
-        return PART if isinstance(self.func.body, Netlist) else 1
-
     @contextmanager
-    def _scratch(self) -> Generator[NDArray[np.uint8]]:
+    def _scratch(self) -> Generator[int]:
         """Lend working memory for one call; threads that call at the same time get memory of their own."""
-        memory = self._pool.pop() if self._pool else aligned_zeros(max(64, self._scratch_bytes))
-        yield memory
-        self._pool.append(memory)
+        if self._pool:
+            memory, place = self._pool.pop()
+        else:
+            memory = aligned_zeros(max(64, self._scratch_bytes))
+            place = memory.ctypes.data
+        yield place
+        self._pool.append((memory, place))
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
         def part(start: int, stop: int) -> None:
             with self._scratch() as scratch:
-                self._call("step", scratch, records[start:stop], stop - start,
-                           _pointers([a[start:stop] for a in inputs]), _pointers([a[start:stop] for a in outputs]))
-        self._team.each(len(records), self._samples, part)
+                self._call("step", scratch, records[start:stop].ctypes.data, stop - start,
+                           *(_pointers([a[start:stop].ctypes.data for a in arrays]) for arrays in (inputs, outputs)))
+        self._team.each(len(records), self._part, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
-        status = self._functions[name](*(
-            a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
+        status = self._functions[name](*arguments)
         if status:
             raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
 
@@ -191,7 +191,7 @@ class NativeFunction:
             return None
         records = np.zeros((batch, layout.size), np.uint8)
         if batch:
-            self._call("reset", records, batch)
+            self._call("reset", records.ctypes.data, batch)
         for register, offset in zip(func.registers, layout.offsets, strict=True):
             if register.name in state:
                 given = np.asarray(state[register.name]).astype(register.type.dtype)
@@ -214,11 +214,12 @@ class NativeStepper:
         """Take one step: every input port is given as [batch, *shape]."""
         func = self.function.func
         arrays: list[Raw] = []
-        for port in func.inputs:
+        for taken in self.function.arguments.inputs:
+            port = taken.port
             raw = np.asarray(inputs[port.name]) if port.name in inputs else None
             if raw is None or raw.shape != (self.batch, *port.type.shape):
                 raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
-            arrays.append(to_compact(port.type, _in_range(port, raw)))
+            arrays.append(taken.compact(raw))
         outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
         self.function.step(self._records, arrays, outputs)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
@@ -235,42 +236,18 @@ class NativeStepper:
         return found
 
 
-def _pointers(arrays: Sequence[Raw]) -> NDArray[np.uint64]:
-    return np.array([a.ctypes.data for a in arrays] or [0], np.uint64)
+def _samples_of_a_part(func: Func) -> int:
+    """Tell how many samples a thread should have at least; a netlist evaluates many in one go."""
+    body = func.body
+    if isinstance(body, Netlist):
+        return PART
+    read = sum(body.nodes[v].type.size for node in body.nodes for v in node.operands)
+    return max(1, _WORTH // max(1, read))
 
 
-def _in_range(port: Port, raw: Raw) -> Raw:
-    """Refuse raw numbers that the port's type does not hold: compact storage would fold them into others."""
-    t = port.type
-    if t.is_float:
-        return raw
-    if raw.dtype.kind not in "biuO":
-        raise error(f"input {port.name} takes raw numbers, got {raw.dtype}", help="encode real values first")
-    if raw.size and (raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and bool(np.any(raw == 0)))):
-        raise error(f"input {port.name} has a raw number that {t.scalar} does not hold",
-                    help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
-    return raw
-
-
-def _checked(func: Func, inputs: Mapping[str, Any]) -> list[Raw]:
-    for name in inputs:
-        if all(p.name != name for p in func.inputs):
-            raise error(f"@{func.name} has no input {name}", help=nearest(name, (p.name for p in func.inputs)))
-    checked: list[Raw] = []
-    for port in func.inputs:
-        if port.name not in inputs:
-            raise error(f"@{func.name} needs the input {port.name}: {port.type}")
-        raw = np.asarray(inputs[port.name])
-        lead = 1 + func.is_stepped(port)
-        if raw.ndim != lead + port.type.rank or raw.shape[lead:] != port.type.shape:
-            axes = ["batch", "steps"][:lead]
-            raise error(f"input {port.name} takes shape [{', '.join([*axes, *map(str, port.type.shape)])}], "
-                        f"got {list(raw.shape)}")
-        checked.append(to_compact(port.type, _in_range(port, raw)))
-    batches = {len(v) for v in checked}
-    if len(batches) > 1:
-        raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
-    return checked
+def _pointers(places: Sequence[int]) -> Any:
+    """Lay out addresses as C reads them."""
+    return (ctypes.c_uint64 * max(1, len(places)))(*places)
 
 
 def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto",
