@@ -4,10 +4,9 @@
 
 The processors are *randomly initialised* as Haiku does it (normal, deviation 1/sqrt(inputs)), not trained: trained ones
 are read the same way from .npz or .safetensors. `quantize{weights=iK,activations=8}` is calibrated on 32 random graphs
-and measured on 100 others (what lies outside the range of the 32 saturates). The state of each step is fed to the next
-one, floats and integers each their own, with ports of 8 bits between. A pointer
-is, for each node, the argmax of a (random) pairwise score over its neighbours, as CLRS decodes them; `agree` is how many
-pointers are those of floats.
+and measured on 100 others (what lies outside the range of the 32 saturates). The state of each step is fed to the next,
+floats and integers each their own, with ports of 8 bits between. A pointer is, for each node, the argmax of a (random)
+pairwise score over its neighbours, as CLRS decodes them; `agree` is how many pointers are those of floats.
 """
 
 from __future__ import annotations

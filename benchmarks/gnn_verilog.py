@@ -2,10 +2,10 @@
 
     python benchmarks/gnn_verilog.py [N ...]
 
-Tables and flip-flops are those of `circuitc report` (ABC's `if -K 6` on the AIG that Yosys makes of the Verilog; no carry
-chains). Forms: `sweep` relaxes all edges in a clock, `folded` one sender's edges; both take A row by row (`rows=true`),
-and every form's Verilog gives the interpreter's bits on GRAPHS random graphs (edge probability 0.3) before it is counted.
-`map` is a sweep of one given graph of that kind, whose edges are constants. Clocks are the mean of those graphs: n rows,
+Tables and flip-flops are those of `circuitc report` (ABC's `if -K 6` on the AIG that Yosys makes of the Verilog; no
+carry chains). Forms: `sweep` relaxes all edges in a clock, `folded` one sender's edges; both take A row by row
+(`rows=true`). `map` is a sweep of one given graph, whose edges are constants. Before it is counted, the Verilog of each
+form gives the interpreter's bits on GRAPHS random graphs (edge probability 0.3). Clocks are the mean of those: n rows,
 then the steps. A tool that needs more than SECONDS is said not to have finished.
 """
 

@@ -221,5 +221,5 @@ def test_the_number_of_a_mask_does_not_spoil_the_grid(kind: str, number: float) 
     # where the number does come out, it is a number like others
     data["keep"] = np.zeros_like(keep)
     after = run_passes(model, "quantize{activations=8}", calibration=data)
-    out = decode(after.entry.outputs[0], run(after, {"x": np.zeros((1, 4, 3), int), "keep": np.zeros((1, 4, 3), int)})["y"])
-    assert np.allclose(out, number, rtol=0.01)
+    none = run(after, {name: np.zeros((1, 4, 3), int) for name in ("x", "keep")})["y"]
+    assert np.allclose(decode(after.entry.outputs[0], none), number, rtol=0.01)

@@ -1,7 +1,7 @@
 """The folded form: one sender a step. n steps make one of the algorithm's, with n adders instead of n * n.
 
-A counter says whose turn it is. Each message between nodes keeps what it has folded of the senders so far; with the last
-sender it is whole, and only then the state takes its next value. Messages to the graph are folded at once as ever.
+A counter says whose turn it is. Each message between nodes keeps what it has folded of the senders so far; with the
+last sender it is whole, and only then the state takes its next value. Messages to the graph are folded at once as ever.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from .scope import Scope
 from .weave import Loom, Woven
 
 ROW = "row_of_sweep"
+_CURE = "leave folded out"
 
 
 def check(program: GraphProgram) -> None:
     """Refuse programs without a message between nodes, with sums, or with one that waits for another message."""
     between = dict(_between(program))
     if not between:
-        raise error(f"{program.name} sends nothing from node to node, so there is nothing to fold", help="leave folded out")
+        raise error(f"{program.name} sends nothing from node to node, so there is nothing to fold", help=_CURE)
     for name, message in between.items():
         if message.aggregate == "sum":
-            raise error(f"{program.name}: {name} is a sum, which the folded form does not take", help="leave folded out")
+            raise error(f"{program.name}: {name} is a sum, which the folded form does not take", help=_CURE)
         late = _messages_read(program, [message.where, message.score])
         if late:
             raise error(f"{program.name}: {name} reads {late[0]}, which is whole only after the last sender",
-                        help="leave folded out")
+                        help=_CURE)
 
 
 def kept(program: GraphProgram, loom: Loom, bounds: Callable[[Message], Bounds | None]) -> dict[str, Type]:

@@ -21,7 +21,7 @@ class Options:
     promises that A is symmetric. `padded` adds a port that marks the nodes that are there, so that one module serves
     all graphs of up to n nodes. `hints` are ports with one value a step. `clrs_inputs` adds the inputs of CLRS that
     nothing reads (`pos`, `adj`). `attention` adds for each message the coefficients with which i is attended by j.
-    `folded` takes one sender a step instead of all: n steps make one of the algorithm's, with n adders instead of n * n.
+    `folded` takes one sender a step instead of all: n steps make one of the algorithm's, with n adders, not n * n.
     `selection=soft` (f32 only) mixes senders by softmax at a `temperature` instead of taking the best.
     """
 
@@ -65,5 +65,5 @@ class Options:
     def facts(self) -> dict[str, Any]:
         """Say the options as plain values, for reports."""
         return {"n": self.n, "weight": str(self.weight), "directed": self.directed, "padded": self.padded,
-                **({"folded": True} if self.folded else {}), "form": f"sparse, degree {self.degree}" if self.degree else "dense",
+                "form": f"sparse, degree {self.degree}" if self.degree else "folded" if self.folded else "dense",
                 "selection": self.selection, **({"temperature": self.temperature} if self.selection == "soft" else {})}
