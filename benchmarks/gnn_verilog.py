@@ -1,6 +1,6 @@
 """What graph algorithms cost in hardware: six-input tables, flip-flops and clocks, by size and form.
 
-    python benchmarks/gnn_verilog.py [N ...]
+    python benchmarks/gnn_verilog.py [--only ALGORITHM,FORM] [N ...]
 
 Tables and flip-flops are those of `circuitc report` (ABC's `if -K 6` on the AIG that Yosys makes of the Verilog; no
 carry chains). Forms: `sweep` relaxes all edges in a clock, `folded` one sender's edges; both take A row by row
@@ -57,16 +57,20 @@ def measure(name: str, n: int, form: str) -> str:
     return f"{said} {clocks:8.1f}"
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: list[int], only: str) -> None:
     """Print one line for each algorithm, size and form."""
     print(f"{'':13s}   n form       LUT6       FF  depth   clocks")
     for name in WEIGHTS:
         for n in sizes:
             for form in ("sweep", "folded", "map"):
+                if only not in ("", f"{name},{form}"):
+                    continue
                 start = time.perf_counter()
                 print(f"{name:13s} {n:3d} {form:7s} {measure(name, n, form)}   "
                       f"({time.perf_counter() - start:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":
-    main([int(a) for a in sys.argv[1:]] or [8, 16, 32])
+    given = sys.argv[1:]
+    chosen = given.pop(1) if given[:1] == ["--only"] else ""
+    main([int(a) for a in given if a != "--only"] or [8, 16, 32], chosen)

@@ -26,7 +26,7 @@ from .unit import Unit, reachable
 
 SHAPES = ("auto", "straight", "table")
 PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
-_WORTH = 1 << 17  # elements that graph ops read, worth a thread: some 30 us
+_WORTH = 1 << 22  # elements that graph ops read in a step, worth a thread: some 100 us
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
 
