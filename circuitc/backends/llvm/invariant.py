@@ -7,7 +7,7 @@ users, and so do conversions that their only user makes on the fly: reading a na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from circuitc.ir import Builder, Func, Graph, Node, Type, Value, smallest
 
@@ -142,4 +142,4 @@ def _unmasked(b: Builder, node: Node, operands: tuple[Value, ...]) -> Value | No
         return None
     never = b.number(t.with_shape(b.type(y).shape), t.highest)
     edges = b.apply("select", where, b.apply("convert", y, type=b.type(never)), never)
-    return b.apply("contract", x, edges, init, type=node.type, **(dict(node.attributes) | {"where": ""}))
+    return b.copy(replace(node, attributes={**node.attributes, "where": ""}), [x, edges, init])

@@ -112,7 +112,7 @@ class NativeFunction:
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
         arrays, batch, steps = self.arguments.shaped(inputs)
-        initial = self.initial(batch, dict(state)) if state or self._has_free else None
+        initial = self.initial(batch, dict(state or {})) if state or self._has_free else None
         outputs, places = self.arguments.room(batch, steps)
 
         def part(start: int, stop: int) -> None:

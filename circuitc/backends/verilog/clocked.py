@@ -37,7 +37,8 @@ def _pins(face: Interface) -> tuple[Pin, ...]:
         gives.append(Pin("out_last", "output", flag, registered=True))
     always = (Pin(face.clk, "input", flag, "clock"),
               Pin(face.reset, "input", flag, f"{face.reset_kind} reset, active high"))
-    return (*always, *takes, *[Pin(s.id, "input", w.type, _rate(face, s)) for s, w in zip(face.inputs, face.words, strict=True)],
+    return (*always, *takes, *[Pin(w.id, "input", w.type, _rate(face, s))
+                               for s, w in zip(face.inputs, face.words, strict=True)],
             *gives, *[Pin(s.id, "output", s.type, _rate(face, s), registered=True) for s in face.results])
 
 
@@ -178,7 +179,8 @@ class _Clocked:
         """Add the clocked block with reset: handshake, counters, and registers that have an initial value."""
         face = self.face
         cleared = ["out_valid", *(self.name[n] for n, used in (
-            ("count", self.limit > 1), ("row", bool(face.rows)), ("busy", not face.takes_items), ("draining", self.drains)) if used)]
+            ("count", self.limit > 1), ("row", face.rows > 0), ("busy", not face.takes_items),
+            ("draining", self.drains)) if used)]
         widths = {self.name["count"]: self.counter.width if self.limit > 1 else 1,
                   self.name["row"]: index_type(face.rows).width if face.rows else 1}
         reset = [_set(n, literal(widths.get(n, 1), 0)) for n in cleared]

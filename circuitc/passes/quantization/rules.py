@@ -197,11 +197,11 @@ def _masked(low: Lowering, value: Value, chosen: list[Value]) -> Value | None:
     the mask's number (-1e9, say) does not spoil the grid.
     """
     users = low.graph.users[value]
-    constants = [v for v in chosen if (k := low.known(v)) is not None and np.all(k == k.flat[0])]
-    if len(users) != 1 or len(constants) != 1 or low.node(users[0]).op != "reduce":
+    masks = [(other, float(k.flat[0])) for v, other in (chosen, reversed(chosen))
+             if (k := low.known(v)) is not None and np.all(k == k.flat[0])]
+    if len(users) != 1 or len(masks) != 1 or low.node(users[0]).op != "reduce":
         return None
-    kind, number = low.node(users[0]).attributes["kind"], float(np.ravel(low.known(constants[0]))[0])
-    other = chosen[chosen[0] == constants[0]]
+    kind, (other, number) = low.node(users[0]).attributes["kind"], masks[0]
     folded, own = low.seen[users[0]], low.seen.get(other)
     if own is None:
         return None
