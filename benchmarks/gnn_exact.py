@@ -1,10 +1,11 @@
 """A thousand random graphs for each graph algorithm: every hint and output beside CLRS's semantics and networkx.
 
-    python benchmarks/gnn_exact.py [GRAPHS] [ENGINE]
+    python benchmarks/gnn_exact.py [GRAPHS] [ENGINE] [ALGORITHM ...]
 
 Graphs have 2 to 64 nodes, are directed or not, thin to full, in one or two parts, with loops and equal weights. The
 interpreter runs a module made for each n; native code runs one padded module of 64 nodes. ENGINE is interpreter, llvm,
-or icarus (graphs of 16 nodes; give a smaller count). Without it, interpreter and llvm. Exit status 1 where one differs.
+icarus or verilator (graphs of 16 nodes, their adjacency a port). Without it, interpreter and llvm. Exit status 1 where
+one differs.
 """
 
 from __future__ import annotations
@@ -55,7 +56,15 @@ def llvm(name: str, sizes: Any) -> int:
 
 
 def icarus(name: str, sizes: Any) -> int:
-    """Run graphs of 16 nodes through the emitted Verilog and its handshake."""
+    return verilog(name, sizes, "icarus")
+
+
+def verilator(name: str, sizes: Any) -> int:
+    return verilog(name, sizes, "verilator")
+
+
+def verilog(name: str, sizes: Any, engine: str) -> int:
+    """Run graphs of 16 nodes through the emitted Verilog and its handshake, all in one simulation."""
     from circuitc.simulation import simulate_verilog
 
     build = circuitc.compile(compile_program(ALGORITHMS[name], Options(16, suite.weight(name))), "verilog",
@@ -63,7 +72,7 @@ def icarus(name: str, sizes: Any) -> int:
     A, s = suite.graphs(name, 16, len(sizes), 200)
     text = build.artefacts[build.main].decode()
     suite.check(name, A, s, simulate_verilog(text, build.ports, build.module, suite.inputs(name, A, s),
-                                             engine="icarus"))
+                                             engine=engine, seconds=3000))
     return len(sizes)
 
 
@@ -95,14 +104,14 @@ def compare_networkx(name: str, A: Any, s: Any, answer: Any) -> None:
             assert all(place[u] < place[v] for u, v in graph.edges)
 
 
-ENGINES = {"interpreter": interpreter, "llvm": llvm, "icarus": icarus}
+ENGINES = {"interpreter": interpreter, "llvm": llvm, "icarus": icarus, "verilator": verilator}
 
 
-def main(count: int, engines: list[str]) -> int:
+def main(count: int, engines: list[str], names: list[str]) -> int:
     """Print one line for each algorithm and engine."""
     wrong = 0
     sizes = np.random.default_rng(0).integers(2, MOST + 1, count)
-    for name in ALGORITHMS:
+    for name in names or ALGORITHMS:
         for engine in engines:
             start = time.perf_counter()
             try:
@@ -115,4 +124,5 @@ def main(count: int, engines: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2:] or ["interpreter", "llvm"]))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2:3] or ["interpreter", "llvm"],
+                  sys.argv[3:]))

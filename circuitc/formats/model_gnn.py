@@ -80,7 +80,7 @@ def _positive(number: Any, what: str) -> float:
 def _compiled(model: GnnModel, program: GraphProgram, path: Path, source: Source) -> Module:
     options = Options(model.n, _weight(model, program, source), model.directed, model.degree, model.padded, model.hints,
                       model.clrs_inputs, model.attention, model.selection, _positive(model.temperature, "temperature"),
-                      {k: _type(t, Span(source, path=f"types.{k}")) for k, t in model.types.items()})
+                      {k: _type(t, Span(source, path=f"types.{k}")) for k, t in model.types.items()}, model.folded)
     weights = None
     if model.parameters is not None:
         own = compiled_weights(program, model.n)

@@ -48,7 +48,7 @@ def _drive(design: Func, face: Interface, words: Bits, control: Mapping[str, Lan
     rng = np.random.default_rng(0)
     data: dict[str, Bits] = {}
     low = 0
-    for s in face.inputs:
+    for s in face.words:
         data[s.id] = words[:, low:low + s.type.bits]
         low += s.type.bits
     columns: list[Bits] = []

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuitc.backends.verilog import Design
-from circuitc.backends.verilog.interface import Interface, Signal
+from circuitc.backends.verilog.interface import Interface, Signal, row_count
 from circuitc.backends.verilog.options import Options
 from circuitc.diagnostics import error
 from circuitc.ir import BIT, Func, Module, Port, Register
@@ -29,7 +29,7 @@ def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
             _signals(func.outputs, {n: v for (d, n), v in ids.items() if d == "output"}),
             _signals(func.registers, registers), _following(func.registers, registers), "done",
             _extra("converged", ids, func.results), _extra("steps", ids, func.results),
-            clock, reset["name"], reset["kind"], _ranks(func, ports))
+            clock, reset["name"], reset["kind"], _ranks(func, ports), _rows(func, ports))
     except (KeyError, TypeError, AttributeError) as e:
         raise error(f"the port map does not belong to @{func.name}: it says nothing of {e}",
                     help="take program and ports.json from the same build") from None
@@ -46,6 +46,14 @@ def _ranks(func: Func, ports: Mapping[str, Any]) -> int:
     if not isinstance(ranks, int) or not 0 < ranks <= MAX_RANKS:
         raise error(f"the port map gives the latency {ranks!r}, which no pipeline has")
     return ranks
+
+
+def _rows(func: Func, ports: Mapping[str, Any]) -> int:
+    """Give the number of rows in which the inputs of a call come, or 0."""
+    rows = ports.get("rows", 0)
+    if rows not in (0, row_count(func)) or isinstance(rows, bool):
+        raise error(f"the port map gives {rows!r} rows, and the inputs of @{func.name} have {row_count(func)}")
+    return int(rows)
 
 
 def _signals(ports: Sequence[Port | Register], ids: Mapping[str, str]) -> tuple[Signal, ...]:

@@ -401,3 +401,25 @@ def test_formulas_are_read_or_refused(text: str) -> None:
     except CircuitError as e:
         if "\n" in str(e):
             raise AssertionError(str(e)) from e
+
+
+@pytest.mark.parametrize("kind", ["u8", "u16", "ufx<8,4>", "ufx<16,8>", "ufx<16,20>"])
+def test_fixed_point_weights_stay_exact(kind: str) -> None:
+    """Distances of u8 and u16 raw numbers are those of the same integers, whatever the point, in each backend."""
+    t, n, fraction = parse_type(kind), 10, parse_type(kind).fraction
+    rng = np.random.default_rng(t.width + fraction)
+    A = rng.integers(1, t.highest, (30, n, n), endpoint=True) * (rng.random((30, n, n)) < 0.35)
+    A[0] = np.where(A[0] != 0, t.highest, 0)
+    s = rng.integers(0, n, 30)
+    for name in ("bellman_ford", "dijkstra", "widest_path"):
+        module = compile_program(ALGORITHMS[name], Options(n, t, hints=False))
+        x = inputs(name, A, s)
+        answer = run(module, x)
+        native = circuitc.jit(module).run(x)
+        assert all(np.array_equal(native[port], raw) for port, raw in answer.items())
+        if name == "widest_path":
+            continue
+        assert module.entry.result("distance").type.fraction == fraction
+        for k, a in enumerate(A):
+            wanted = nx.single_source_dijkstra_path_length(nx.from_numpy_array(a, create_using=nx.DiGraph), int(s[k]))
+            assert answer["distance"][k].tolist() == [wanted.get(v, 0) for v in range(n)]

@@ -17,6 +17,7 @@ from circuitc.diagnostics import CircuitError
 from circuitc.formats.model_json import MODEL_JSON, schema
 from circuitc.ir import run, verify_module
 from circuitc.models.gnn import ALGORITHMS, build_processor, compiled_weights, processor_of
+from circuitc.passes import run_passes
 
 HEAD: dict[str, Any] = {"schema": "circuitc.model/1", "kind": "gnn"}
 ROADS: dict[str, Any] = {**HEAD, "algorithm": "bellman_ford", "n": 4, "directed": False,
@@ -280,3 +281,18 @@ def test_a_processor_says_what_it_is() -> None:
     module = build_processor(processor_of("gatv2", drawn("gatv2", 3, 4, 2), 2), 6)
     assert module.facts["gnn"] == {"processor": "gatv2", "n": 6, "hidden": 4, "features": 3, "heads": 2,
                                    "weights": 4 * 32 + 2 * 16 + 2 * 3}
+
+
+@pytest.mark.parametrize(("kind", "weights", "most"), [("mpnn", 8, 0.08), ("pgn", 8, 0.08), ("gatv2", 8, 0.1),
+                                                       ("pgn", 4, 0.35)])
+def test_processors_in_few_bits(kind: str, weights: int, most: float) -> None:
+    """W8A8 and W4A8 beside floats: masks of -1e6 and -1e9 leave the grids of what they mask alone."""
+    rng, n = np.random.default_rng(0), 4
+    arrays = {k: v / max(1, v.shape[0]) ** 0.5 if v.ndim > 1 else 0 * v for k, v in drawn(kind, 3, 4, 1).items()}
+    module = build_processor(processor_of(kind, arrays), n)
+    adj = (rng.random((60, n, n)) < 0.4) | np.eye(n, dtype=bool)
+    data = {p.name: adj.astype(int) if p.type.is_bit else rng.uniform(-1, 1, (60, *p.type.shape)).astype(np.float32)
+            for p in module.entry.inputs}
+    small = run_passes(module, f"quantize{{weights=i{weights},activations=8}}", calibration=data)
+    found = small.facts["passes"][0]["evidence"]["outputs"]["next_hidden"]
+    assert found["rms_error"] < most * found["rms"]

@@ -21,6 +21,7 @@ from circuitc.ir import (
     decode,
     encode,
     module_of,
+    parse_type,
     run,
 )
 from circuitc.passes import run_passes
@@ -197,3 +198,28 @@ def test_grids_and_weights_hold_what_they_should() -> None:
         assert weights.scale.shape == (4, 1)
     fine = WeightChoice("arbitrary", "affine", "minmax").quantize(parse_weights("i8"), real, (0,))
     assert (np.abs(fine.real - real) <= fine.scale * 0.5001 + 1e-12).mean() > 0.95
+
+
+def masked_maximum(number: float, kind: str = "max") -> Module:
+    b = Builder()
+    x, keep = b.input("x", F32.with_shape((4, 3))), b.input("keep", parse_type("bit[4,3]"))
+    chosen = b.apply("select", keep, x, b.number(F32.with_shape((4, 3)), number))
+    y = b.apply("reduce", chosen, kind=kind, axes=(0,), name="best")
+    return module_of(Func("f", (Port("x", b.type(x)), Port("keep", b.type(keep))), (Port("y", b.type(y)),),
+                          b.finish([y])))
+
+
+@pytest.mark.parametrize(("kind", "number"), [("max", -1e6), ("min", 1e9)])
+def test_the_number_of_a_mask_does_not_spoil_the_grid(kind: str, number: float) -> None:
+    rng = np.random.default_rng(0)
+    keep = rng.integers(0, 2, (200, 4, 3))
+    keep[:, 0] = 1
+    data = {"x": rng.uniform(-3, 3, (200, 4, 3)).astype(np.float32), "keep": keep}
+    model = masked_maximum(number, kind)
+    after = run_passes(model, "quantize{activations=8}", calibration=data)
+    assert after.facts["passes"][0]["evidence"]["outputs"]["y"]["max_error"] < 0.03     # half a step of 2**-5, twice
+    # where the number does come out, it is a number like others
+    data["keep"] = np.zeros_like(keep)
+    after = run_passes(model, "quantize{activations=8}", calibration=data)
+    none = run(after, {name: np.zeros((1, 4, 3), int) for name in ("x", "keep")})["y"]
+    assert np.allclose(decode(after.entry.outputs[0], none), number, rtol=0.01)

@@ -1,11 +1,7 @@
-"""Raw numbers at the ports of native code: checked, brought to compact storage, and passed by address.
-
-A call of a small network takes microseconds, so all that a port alone decides is worked out once, in `Place`.
-"""
+"""The arrays of a call: what a func's ports ask of numpy, worked out once, so that small calls stay small."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,92 +10,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import error, nearest
-from circuitc.ir import Func, Port
+from circuitc.ir import Func, Port, call_steps
 
-from .memory import compact_dtype, storage_bits
+from .memory import aligned_up, bytes_of, compact_dtype
 
 Raw = NDArray[Any]
+_SHARED = 1 << 16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A port as native code sees it: `compact` elements [batch, (steps,) *shape].
-
-    `full` says that every element of the compact type is a number of the port's type, so that none needs to be checked.
-    """
+class Taken:
+    """An input port: `axes` of batch and steps before its own `shape`, and how its elements are stored."""
 
     port: Port
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    sure: frozenset[np.dtype[Any]]   # every number of these dtypes is one of the port's type
+
+    def shaped(self, given: Any) -> Raw:
+        """Give raw numbers as an array with the port's axes."""
+        raw = np.asarray(given)
+        lead = len(self.axes)
+        if raw.ndim != lead + len(self.shape) or raw.shape[lead:] != self.shape:
+            raise error(f"input {self.port.name} takes shape [{', '.join([*self.axes, *map(str, self.shape)])}], "
+                        f"got {list(raw.shape)}")
+        return raw
+
+    def compact(self, raw: Raw) -> Raw:
+        """Bring raw numbers to compact storage, after a look whether the port's type holds them."""
+        if raw.dtype not in self.sure:
+            _refuse_outside(self.port, raw)
+        return np.ascontiguousarray(raw, self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A result: whether it has an axis of steps, its shape, and its dtypes in storage and in Python."""
+
+    name: str
     stepped: bool
     shape: tuple[int, ...]
-    compact: np.dtype[Any]
-    wide: np.dtype[Any]
-    full: bool
-
-    def checked(self, given: Any) -> Raw:
-        """Bring raw numbers of the right shape to compact storage, or refuse them."""
-        raw = np.asarray(given)
-        lead = 1 + self.stepped
-        if raw.ndim != lead + len(self.shape) or raw.shape[lead:] != self.shape:
-            axes = ["batch", "steps"][:lead]
-            raise error(f"input {self.port.name} takes shape "
-                        f"[{', '.join([*axes, *map(str, self.shape)])}], got {list(raw.shape)}")
-        if raw.dtype != self.compact or not self.full:
-            in_range(self.port, raw)
-        return np.ascontiguousarray(raw, self.compact)
-
-    def empty(self, batch: int, steps: int) -> Raw:
-        """Make room for raw numbers in compact storage."""
-        return np.empty((batch, steps, *self.shape) if self.stepped else (batch, *self.shape), self.compact)
-
-    def answer(self, stored: Raw) -> Raw:
-        """Bring stored elements to the type's own dtype."""
-        return stored if stored.dtype == self.wide else stored.astype(self.wide)
+    dtype: np.dtype[Any]
+    raw: np.dtype[Any]
+    size: int  # in bytes
 
 
-def place_of(func: Func, port: Port) -> Place:
+class Arguments:
+    """The ports of a func."""
+
+    def __init__(self, func: Func) -> None:
+        self.func = func
+        self.inputs = tuple(_taken(func, p) for p in func.inputs)
+        self.results = tuple(Given(p.name, func.is_stepped(p), p.type.shape, compact_dtype(p.type), p.type.dtype,
+                                   bytes_of(p.type))
+                             for p in func.results)
+        self._names = frozenset(p.name for p in func.inputs)
+
+    def shaped(self, inputs: Mapping[str, Any]) -> tuple[list[Raw], int, int]:
+        """Give the inputs as arrays in port order, the batch size and the number of steps."""
+        func = self.func
+        if not self._names.issuperset(inputs):
+            name = next(k for k in inputs if k not in self._names)
+            raise error(f"@{func.name} has no input {name}", help=nearest(name, self._names))
+        arrays: list[Raw] = []
+        for taken in self.inputs:
+            if taken.port.name not in inputs:
+                raise error(f"@{func.name} needs the input {taken.port.name}: {taken.port.type}")
+            arrays.append(taken.shaped(inputs[taken.port.name]))
+        if any(len(a) != len(arrays[0]) for a in arrays):
+            raise error(f"inputs of @{func.name} have different batch sizes: {sorted({len(a) for a in arrays})}")
+        return arrays, len(arrays[0]) if arrays else 1, call_steps(func, arrays)
+
+    def room(self, batch: int, steps: int) -> tuple[list[Raw], list[int]]:
+        """Make room for the results, and say where each lies. Small results share one piece of memory."""
+        shapes = [(batch, steps, *g.shape) if g.stepped else (batch, *g.shape) for g in self.results]
+        ends = [0]
+        for g in self.results:
+            ends.append(aligned_up(ends[-1] + batch * (steps if g.stepped else 1) * g.size))
+        if ends[-1] > _SHARED:
+            outputs = [np.empty(shape, g.dtype) for g, shape in zip(self.results, shapes, strict=True)]
+            return outputs, [o.ctypes.data for o in outputs]
+        block, starts = np.empty(ends[-1], np.uint8), ends[:-1]
+        first = block.ctypes.data
+        outputs = [np.ndarray(shape, g.dtype, block, at)
+                   for g, shape, at in zip(self.results, shapes, starts, strict=True)]
+        return outputs, [first + at for at in starts]
+
+    def compact(self, arrays: Sequence[Raw]) -> list[Raw]:
+        """Bring the inputs to compact storage."""
+        return [taken.compact(raw) for taken, raw in zip(self.inputs, arrays, strict=True)]
+
+    def named(self, stored: Sequence[Raw]) -> dict[str, Raw]:
+        """Give results by name, in Python's dtypes."""
+        return {g.name: o if o.dtype == g.raw else o.astype(g.raw) for g, o in zip(self.results, stored, strict=True)}
+
+
+def _taken(func: Func, port: Port) -> Taken:
     t = port.type
-    full = t.is_float or (not t.is_spin and t.width == storage_bits(t))
-    return Place(port, func.is_stepped(port), t.shape, compact_dtype(t), np.dtype(t.dtype), full)
+    candidates = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
+    whole = t.is_exact and not t.is_spin
+    sure = [d for d in candidates if whole and t.lowest <= np.iinfo(d).min and np.iinfo(d).max <= t.highest]
+    if whole and t.highest >= 1:
+        sure.append(np.dtype(bool))
+    axes = ("batch", "steps") if func.is_stepped(port) else ("batch",)
+    return Taken(port, axes, t.shape, compact_dtype(t), frozenset(sure))
 
 
-def in_range(port: Port, raw: Raw) -> Raw:
+def _refuse_outside(port: Port, raw: Raw) -> None:
     """Refuse raw numbers that the port's type does not hold: compact storage would fold them into others."""
     t = port.type
     if t.is_float:
-        return raw
+        return
     if raw.dtype.kind not in "biuO":
         raise error(f"input {port.name} takes raw numbers, got {raw.dtype}", help="encode real values first")
-    if raw.size and (raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and bool(np.any(raw == 0)))):
+    if not raw.size:
+        return
+    if raw.dtype == np.int64 and t.lowest == 0 and raw.flags.c_contiguous:
+        outside = int(raw.view(np.uint64).max()) > t.highest  # one look: what is negative is very large
+    else:
+        outside = bool(raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and np.any(raw == 0)))
+    if outside:
         raise error(f"input {port.name} has a raw number that {t.scalar} does not hold",
                     help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
-    return raw
 
-
-def checked_inputs(func: Func, places: Sequence[Place], inputs: Mapping[str, Any]) -> list[Raw]:
-    """Check and bring to compact storage what is given for each input port."""
-    if inputs.keys() - (names := [p.port.name for p in places]):
-        name = next(n for n in inputs if n not in names)
-        raise error(f"@{func.name} has no input {name}", help=nearest(name, names))
-    checked: list[Raw] = []
-    for place in places:
-        if place.port.name not in inputs:
-            raise error(f"@{func.name} needs the input {place.port.name}: {place.port.type}")
-        checked.append(place.checked(inputs[place.port.name]))
-    return same_batch(func, checked)
-
-
-def same_batch(func: Func, arrays: list[Raw]) -> list[Raw]:
-    """Refuse arrays of different batch sizes."""
-    if len(arrays) > 1 and len(batches := {len(a) for a in arrays}) > 1:
-        raise error(f"inputs of @{func.name} have different batch sizes: {sorted(batches)}")
-    return arrays
-
-
-def address(array: Raw) -> int:
-    """Give where an array lies; a third of the time that `array.ctypes.data` takes."""
-    return array.__array_interface__["data"][0]
-
-
-def pointers(arrays: Sequence[Raw]) -> Any:
-    """Lay addresses out as C wants them."""
-    return (ctypes.c_uint64 * max(1, len(arrays)))(*map(address, arrays))

@@ -77,10 +77,10 @@ def row_major(t: Type) -> tuple[int, ...]:
 class Body:
     """The writing of one graph body; `function(scratch, inputs..., outputs...)` answers a status."""
 
-    def __init__(self, unit: Unit, func: Func, graph: Graph, nested: int) -> None:
+    def __init__(self, unit: Unit, func: Func, graph: Graph, nested: int, name: str = "body") -> None:
         self.unit, self.func, self.graph = unit, func, graph
         pointers = [POINTER] * (1 + graph.inputs + len(graph.outputs))
-        self.kernel = unit.kernel(f"{func.name}.body", pointers)
+        self.kernel = unit.kernel(f"{func.name}.{name}", pointers)
         self.kernel.noalias(self.kernel.arguments)
         self.scratch = self.kernel.arguments[0]
         self._places = dict(reversed(list(zip(graph.outputs, self.kernel.arguments[1 + graph.inputs:], strict=True))))

@@ -16,6 +16,7 @@ from circuitc.ir import Func, Graph, Port, Type
 
 from .batch import blocks_of
 from .body import Body
+from .invariant import split
 from .kernel import Kernel, index, number
 from .lowering import LOWERINGS
 from .memory import I8, I64, POINTER, aligned_up, bytes_of, storage_bits
@@ -40,17 +41,26 @@ class _GraphFunc:
         nested = max([unit.scratch[name] for name in callees(func)], default=0)
         self.layout = registers_of(func)
         self.start = unit.data(np.frombuffer(initial_bytes(func), np.uint8)) if func.registers else None
-        body = Body(unit, func, graph, nested)
+        self.parts = split(func, graph)
+        before = None if self.parts.before is None else Body(unit, func, self.parts.before, nested, name="once")
+        self.before = None if before is None else before.write(LOWERINGS)
+        body = Body(unit, func, self.parts.body, nested)
         self.body = body.write(LOWERINGS)
         self.fails = body.kernel.fails
+        top = max(body.scratch_bytes, 0 if before is None else before.scratch_bytes)
         self.blocks: dict[int, Any] = {}
-        top = body.scratch_bytes
         if func.name == unit.program.entry.name:
             for size, wide in blocks_of(func, graph).items():
                 block = Body(unit, func, wide, nested)
                 self.blocks[size] = block.write(LOWERINGS)
                 top = max(top, block.scratch_bytes)
-        self.current = aligned_up(top)                    # registers of the sample at work, then the next ones
+        self.before_fails = before is not None and before.kernel.fails
+        top = aligned_up(top)
+        self.kept: list[int] = []                         # where the values lie that are computed once a call
+        for t in self.parts.kept:
+            self.kept.append(top)
+            top = aligned_up(top + bytes_of(t))
+        self.current = top                                # registers of the sample at work, then the next ones
         self.following = self.current + aligned_up(self.layout.size)
         unit.scratch[func.name] = self.following + aligned_up(self.layout.size)
 
@@ -67,6 +77,7 @@ class _GraphFunc:
         with kernel.loop(kernel.builder.sub(batch, first)) as k:
             sample = kernel.builder.add(first, k)
             self._start(kernel, scratch, sample, initial)
+            self._call_before(kernel, scratch, ports, sample)
             done, taken = kernel.variable(number(8, 0)), kernel.slot(I64)
             kernel.builder.store(index(0), taken)
             self._steps(kernel, scratch, ports, sample, steps, done, taken)
@@ -131,11 +142,23 @@ class _GraphFunc:
             b.branch(after)
             b.position_at_end(after)
 
+    def _call_before(self, kernel: Kernel, scratch: Any, ports: _Ports, sample: Any) -> None:
+        """Compute for a sample what is the same in all its steps."""
+        if self.before is None:
+            return
+        status = kernel.builder.call(self.before, [
+            scratch, *(ports.input(k, sample, index(0)) for k in self.parts.held),
+            *(kernel.at(scratch, o) for o in self.kept)])
+        if self.before_fails:
+            kernel.merge(status)
+            kernel.return_if_failed()
+
     def _call_body(self, kernel: Kernel, scratch: Any, ports: _Ports, sample: Any, step: Any, registers: Any,
                    done: Any) -> None:
         following = kernel.at(scratch, self.following)
         arguments = [scratch, *(ports.input(k, sample, step) for k in range(len(self.func.inputs))),
                      *(kernel.at(registers, o) for o in self.layout.offsets),
+                     *(kernel.at(scratch, o) for o in self.kept),
                      *(ports.output(k, sample, step) for k in range(len(self.func.outputs))),
                      *(kernel.at(following, o) for o in self.layout.offsets)]
         status = kernel.builder.call(self.body, [*arguments, *([done] if self.func.schedule.kind == "until" else [])])
@@ -151,6 +174,7 @@ class _GraphFunc:
         done = kernel.variable(number(8, 0))
         with kernel.loop(batch) as sample:
             mine = kernel.at(registers, kernel.builder.mul(sample, index(size)))
+            self._call_before(kernel, scratch, ports, sample)
             self._call_body(kernel, scratch, ports, sample, index(0), mine, done)
             kernel.copy(mine, kernel.at(scratch, self.following), size)
         self.unit.runs["step of " + self.func.name] = kernel.finish()

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Func, Module, Netlist, call_steps
+from circuitc.ir import Func, Module, Netlist
 
 from . import target as targets
-from .arguments import Raw, address, checked_inputs, in_range, place_of, pointers, same_batch
+from .arguments import Arguments, Raw
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -26,6 +26,7 @@ from .unit import Unit, reachable
 
 SHAPES = ("auto", "straight", "table")
 PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
+_WORTH = 1 << 22  # elements that graph ops read in a step, worth a thread: some 100 us
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
 _C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
 
@@ -88,48 +89,41 @@ class NativeFunction:
         self.module: Module = module
         self.func: Func = module.entry
         self.figures: dict[str, Any] = dict(figures)
+        self.arguments = Arguments(self.func)
+        self._has_free = any(r.initial is None for r in self.func.registers)
         self._sites = tuple(sites)
         self._code = code
         self._functions = {name: code.function(f"{prefix}_{name}", kinds) for name, kinds in _ARGUMENTS.items()
                            if name != "packed_rows" or isinstance(self.func.body, Netlist)}
-        self._inputs = [place_of(self.func, p) for p in self.func.inputs]
-        self._results = [place_of(self.func, p) for p in self.func.results]
         self._scratch_bytes = scratch
         self._team = Team(threads)
-        self._pool: list[tuple[Raw, int]] = []  # working memory that no call holds; taking and giving is atomic
+        self._part = _samples_of_a_part(self.func)
+        self._pool: list[tuple[NDArray[np.uint8], int]] = []  # memory that no call holds; taking, giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
         ports = self.func.inputs
         if len(values) > len(ports):
             raise error(f"@{self.func.name} takes {len(ports)} inputs, got {len(values)}")
-        if named or len(values) < len(ports):
-            results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
-            answers = tuple(results[p.name] for p in self.func.outputs)
-        else:
-            checked = same_batch(self.func, [p.checked(v) for p, v in zip(self._inputs, values, strict=True)])
-            answers = tuple(self._answers(checked, {})[:len(self.func.outputs)])
+        results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
+        answers = tuple(results[p.name] for p in self.func.outputs)
         return answers[0] if len(answers) == 1 else answers
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        answers = self._answers(checked_inputs(self.func, self._inputs, inputs), dict(state or {}))
-        return {p.port.name: a for p, a in zip(self._results, answers, strict=True)}
-
-    def _answers(self, arrays: list[Raw], state: dict[str, Any]) -> list[Raw]:
-        """Run on compact inputs, and answer all results in their types' own dtypes."""
-        batch = len(arrays[0]) if arrays else 1
-        steps = call_steps(self.func, arrays)
-        initial = self.initial(batch, state) if state or self.func.registers else None
-        outputs = [p.empty(batch, steps) for p in self._results]
+        arrays, batch, steps = self.arguments.shaped(inputs)
+        initial = self.initial(batch, dict(state or {})) if state or self._has_free else None
+        outputs, places = self.arguments.room(batch, steps)
 
         def part(start: int, stop: int) -> None:
-            given, made = [a[start:stop] for a in arrays], [o[start:stop] for o in outputs]
+            whole = stop - start == batch
+            given = self.arguments.compact(arrays if whole else [a[start:stop] for a in arrays])
+            made = places if whole else [o[start:stop].ctypes.data for o in outputs]
             with self._scratch() as scratch:
-                self._call("run", scratch, stop - start, steps, pointers(given), pointers(made),
-                           None if initial is None else initial[start:stop])
-        self._team.each(batch, self._samples, part)
-        return [p.answer(o) for p, o in zip(self._results, outputs, strict=True)]
+                self._call("run", scratch, stop - start, steps, _pointers([a.ctypes.data for a in given]),
+                           _pointers(made), None if initial is None else initial[start:stop].ctypes.data)
+        self._team.each(batch, self._part, part)
+        return self.arguments.named(outputs)
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
@@ -158,33 +152,27 @@ class NativeFunction:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
 
-    @property
-    def _samples(self) -> int:
-        """How many samples a thread should have at least: a netlist evaluates many in one go."""
-        return PART if isinstance(self.func.body, Netlist) else 1
-
     @contextmanager
     def _scratch(self) -> Generator[int]:
-        """Lend working memory for one call, by address; threads that call at the same time get memory of their own."""
-        memory = self._pool.pop() if self._pool else self._memory()
-        yield memory[1]
-        self._pool.append(memory)
-
-    def _memory(self) -> tuple[Raw, int]:
-        memory = aligned_zeros(max(64, self._scratch_bytes))
-        return memory, address(memory)
+        """Lend working memory for one call; threads that call at the same time get memory of their own."""
+        if self._pool:
+            memory, place = self._pool.pop()
+        else:
+            memory = aligned_zeros(max(64, self._scratch_bytes))
+            place = memory.ctypes.data
+        yield place
+        self._pool.append((memory, place))
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
         def part(start: int, stop: int) -> None:
             with self._scratch() as scratch:
-                self._call("step", scratch, records[start:stop], stop - start,
-                           pointers([a[start:stop] for a in inputs]), pointers([a[start:stop] for a in outputs]))
-        self._team.each(len(records), self._samples, part)
+                self._call("step", scratch, records[start:stop].ctypes.data, stop - start,
+                           *(_pointers([a[start:stop].ctypes.data for a in arrays]) for arrays in (inputs, outputs)))
+        self._team.each(len(records), self._part, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
-        status = self._functions[name](*(
-            address(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        status = self._functions[name](*arguments)
         if status:
             raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
 
@@ -203,7 +191,7 @@ class NativeFunction:
             return None
         records = np.zeros((batch, layout.size), np.uint8)
         if batch:
-            self._call("reset", records, batch)
+            self._call("reset", records.ctypes.data, batch)
         for register, offset in zip(func.registers, layout.offsets, strict=True):
             if register.name in state:
                 given = np.asarray(state[register.name]).astype(register.type.dtype)
@@ -226,11 +214,12 @@ class NativeStepper:
         """Take one step: every input port is given as [batch, *shape]."""
         func = self.function.func
         arrays: list[Raw] = []
-        for port in func.inputs:
+        for taken in self.function.arguments.inputs:
+            port = taken.port
             raw = np.asarray(inputs[port.name]) if port.name in inputs else None
             if raw is None or raw.shape != (self.batch, *port.type.shape):
                 raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
-            arrays.append(to_compact(port.type, in_range(port, raw)))
+            arrays.append(taken.compact(raw))
         outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
         self.function.step(self._records, arrays, outputs)
         return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
@@ -245,6 +234,20 @@ class NativeStepper:
             stored = np.ascontiguousarray(self._records[:, offset:offset + size]).view(compact_dtype(register.type))
             found[register.name] = from_compact(register.type, stored.reshape(self.batch, *register.type.shape))
         return found
+
+
+def _samples_of_a_part(func: Func) -> int:
+    """Tell how many samples a thread should have at least; a netlist evaluates many in one go."""
+    body = func.body
+    if isinstance(body, Netlist):
+        return PART
+    read = sum(body.nodes[v].type.size for node in body.nodes for v in node.operands)
+    return max(1, _WORTH // max(1, read))
+
+
+def _pointers(places: Sequence[int]) -> Any:
+    """Lay out addresses as C reads them."""
+    return (ctypes.c_uint64 * max(1, len(places)))(*places)
 
 
 def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto",

@@ -16,7 +16,7 @@ from .body import graph_items, word_of
 from .clocked import clocked_unit
 from .design import Design, Gates, Item, Pin, Pipeline, Unit
 from .gates import gate_lines
-from .interface import Interface, Signal, called, interfaces, needed
+from .interface import Interface, Signal, called, interfaces, needed, row_count
 from .names import Names, one_line
 from .options import Options, parse_options, wrong_options
 from .pipelined import pipeline_lines, pipelined_unit, stages_of
@@ -31,14 +31,15 @@ from .usage import sink_unread_bits
 
 class Verilog:
     """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
-    luts, stages, levels_per_stage, register_inputs."""
+    luts, stages, levels_per_stage, register_inputs, rows."""
 
     name = "verilog"
 
     def check(self, module: Module, options: Mapping[str, str]) -> list[Diagnostic]:
         """Collect everything the target cannot take, in all funcs that the entry needs."""
         found = wrong_options(options)
-        found = found or _wrong_pipeline(module.entry, parse_options(options))
+        found = found or [*_wrong_pipeline(module.entry, parse_options(options)),
+                          *_wrong_rows(module.entry, parse_options(options))]
         for func in needed(module):
             found += _wrong_ports(func)
             if isinstance(func.body, Graph):
@@ -94,6 +95,20 @@ def _wrong_pipeline(func: Func, options: Options) -> list[Diagnostic]:
     if isinstance(func.body, Graph):
         return [Diagnostic(f"the body of @{func.name} is a graph of typed ops, and pipelines are cut in gates",
                            func.span, "run the pass lower-to-gates first")]
+    return []
+
+
+def _wrong_rows(func: Func, options: Options) -> list[Diagnostic]:
+    """Refuse rows where inputs are items of steps already, or tensors do not share their first axis."""
+    if not options.rows:
+        return []
+    if func.is_combinational or any(func.is_stepped(p) for p in func.inputs):
+        return [Diagnostic(f"rows=true is for funcs that take their inputs once and then run, and @{func.name} is not "
+                           "one", func.span, "leave rows out")]
+    if row_count(func) < 2:
+        shapes = ", ".join(f"{p.name}: {p.type}" for p in func.inputs)
+        return [Diagnostic(f"rows=true needs inputs with one first axis of at least 2 rows, and @{func.name} takes "
+                           f"({shapes})", func.span, "leave rows out")]
     return []
 
 

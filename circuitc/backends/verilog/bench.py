@@ -14,6 +14,7 @@ first), then the initial values of the registers that are free (if any), then, f
   without step inputs                                          one a sample
   `stream`                                                     one an item; `last` is 1 on a sample's last item
   `iterate n`, `until` with step inputs                        n a sample
+  `iterate`, `until` without, whose inputs come in n rows      n a sample, a row of each tensor in each
 `call` inputs and free registers are repeated on each item of a sample.
 
 response.hex: a word is, from bit 0 up, all result ports in order (for `until` also `converged` and `steps`), then, for
@@ -61,13 +62,13 @@ def driver_bench(design: Design, samples: int, steps: int = 1, *, stall: bool = 
 def items_per_call(face: Interface, steps: int) -> int:
     """Give the number of input words of one call."""
     if not face.takes_items:
-        return 1
+        return face.rows or 1
     return steps if face.func.schedule.kind == "stream" else face.func.schedule.count
 
 
 def stimulus_width(face: Interface) -> int:
     """Give the number of bits of a stimulus word (at least one)."""
-    return max(1, flat(face.inputs) + flat(face.free_registers) + face.has_in_last)
+    return max(1, flat(face.words) + flat(face.free_registers) + face.has_in_last)
 
 
 def response_width(face: Interface) -> int:
@@ -88,14 +89,15 @@ def stimulus_bits(face: Interface, inputs: Mapping[str, Raw], state: Mapping[str
     steps = next((inputs[s.name].shape[1] for s in face.inputs if _has_steps(face, s)), 1)
     samples = len(next(iter(inputs.values()))) if inputs else 1
     items = items_per_call(face, steps)
-    values = [_spread(inputs[s.name], items, _has_steps(face, s)) for s in face.inputs]
+    values = [_spread(inputs[s.name], items, _has_steps(face, s) or bool(face.rows and s.type.rank))
+              for s in face.inputs]
     for s in face.free_registers:
         if state is None or s.name not in state:
             raise error(f"register {s.name} of @{face.func.name} has no initial value", help="give one in the state")
         given = np.asarray(state[s.name])
         full = np.broadcast_to(given if given.ndim > s.type.rank else given[None], (samples, *s.type.shape))
         values.append(_spread(full, items, False))
-    types = [s.type for s in (*face.inputs, *face.free_registers)]
+    types = [s.type for s in (*face.words, *face.free_registers)]
     bits = flatten_bits(types, values) if types else np.zeros((samples * items, 0), np.uint8)
     if face.has_in_last:
         last = (np.arange(len(bits)) % items == items - 1).astype(np.uint8)
@@ -237,7 +239,7 @@ def _state(face: Interface) -> list[str]:
     """Write free registers' initial values into the design as a call's first item is presented."""
     if not face.free_registers:
         return []
-    low = flat(face.inputs)
+    low = flat(face.words)
     loads: list[str] = []
     for s in face.free_registers:
         loads += [f"force dut.{s.id} = item[{low} +: {s.type.bits}];", f"release dut.{s.id};"]
@@ -257,7 +259,7 @@ def _head(face: Interface, name: str, lines: int, declare: Sequence[str]) -> lis
 
 def _instance(face: Interface, control: Mapping[str, str]) -> list[str]:
     pins = [f".{name}({wire})" for name, wire in control.items()]
-    pins += _pins(face.inputs, "item") + _pins(face.results, "response")
+    pins += _pins(face.words, "item") + _pins(face.results, "response")
     return [f"{face.module} dut (", *_indent(*[f"{pin}," for pin in pins[:-1]], *pins[-1:]), ");"]
 
 

@@ -14,7 +14,7 @@ from .interface import Interface, Signal
 from .names import Names
 from .options import HANDSHAKE
 from .scope import Scope
-from .tree import Tree, Word, assign, concat, conditional, inverted, literal, range_of
+from .tree import Tree, Word, assign, concat, conditional, integer, inverted, literal, range_of
 from .usage import sink_unread_bits
 
 
@@ -23,7 +23,7 @@ def clocked_unit(face: Interface, remarks: Sequence[str]) -> Unit:
     pins = _pins(face)
     builder = _Clocked(face)
     builder.fill()
-    sink_unread_bits(builder.scope, [word_of(s) for s in face.inputs])
+    sink_unread_bits(builder.scope, [word_of(s) for s in face.words])
     return Unit(face.module, (*remarks, *_protocol(face)), pins, tuple(builder.scope.items))
 
 
@@ -37,13 +37,15 @@ def _pins(face: Interface) -> tuple[Pin, ...]:
         gives.append(Pin("out_last", "output", flag, registered=True))
     always = (Pin(face.clk, "input", flag, "clock"),
               Pin(face.reset, "input", flag, f"{face.reset_kind} reset, active high"))
-    return (*always, *takes, *[Pin(s.id, "input", s.type, _rate(face, s)) for s in face.inputs],
+    return (*always, *takes, *[Pin(w.id, "input", w.type, _rate(face, s))
+                               for s, w in zip(face.inputs, face.words, strict=True)],
             *gives, *[Pin(s.id, "output", s.type, _rate(face, s), registered=True) for s in face.results])
 
 
 def _rate(face: Interface, signal: Signal) -> str:
     stepped = signal.rate == "step" and face.func.schedule.kind != "once"
-    return f"{signal.type}, one a {'step' if stepped else 'call'}"
+    by_row = face.rows and signal.type.rank and signal in face.inputs
+    return f"{signal.type}, one a {'step' if stepped else 'call'}" + (", row by row" if by_row else "")
 
 
 def _protocol(face: Interface) -> list[str]:
@@ -57,7 +59,10 @@ def _protocol(face: Interface) -> list[str]:
             lines.append("Inputs with one value a call must be the same for all items of the call.")
     else:
         steps = f"at most {schedule.count} steps" if schedule.kind == "until" else f"{schedule.count} steps"
-        lines.append(f"A call takes its inputs once, then runs {steps}, one a cycle.")
+        how = f"in {face.rows} words, row 0 first" if face.rows else "once"
+        lines.append(f"A call takes its inputs {how}, then runs {steps}, one a cycle.")
+        if face.rows and any(not s.type.rank for s in face.inputs):
+            lines.append("Inputs without rows are taken with the last word.")
     if face.gives_items:
         lines.append("Each step gives one output; out_last marks the last one of a call.")
     else:
@@ -77,7 +82,7 @@ class _Clocked:
         self.limit = 0 if face.func.schedule.kind == "stream" else face.func.schedule.count
         self.drains = self.until and face.takes_items and self.limit > 1
         self.name = {n: names.take(n) for n in (
-            "count", "busy", "draining", "at_limit", "last", "advance", "give", "consume", "step_logic")}
+            "count", "row", "busy", "draining", "at_limit", "last", "advance", "give", "consume", "step_logic")}
 
     def fill(self) -> None:
         """Add everything, in reading order: state, the step, when it advances, what happens then."""
@@ -85,6 +90,8 @@ class _Clocked:
             self._register(s.id, s.type, "register" + (", free: reset leaves it as it is" if s in self.free else ""))
         if self.limit > 1:
             self._register(self.name["count"], self.counter, "steps done")
+        if self.face.rows:
+            self._register(self.name["row"], index_type(self.face.rows), "rows taken")
         if not self.face.takes_items:
             self._register(self.name["busy"], BIT, "a call is running")
         if self.drains:
@@ -172,8 +179,10 @@ class _Clocked:
         """Add the clocked block with reset: handshake, counters, and registers that have an initial value."""
         face = self.face
         cleared = ["out_valid", *(self.name[n] for n, used in (
-            ("count", self.limit > 1), ("busy", not face.takes_items), ("draining", self.drains)) if used)]
-        widths = {self.name["count"]: self.counter.width if self.limit > 1 else 1}
+            ("count", self.limit > 1), ("row", face.rows > 0), ("busy", not face.takes_items),
+            ("draining", self.drains)) if used)]
+        widths = {self.name["count"]: self.counter.width if self.limit > 1 else 1,
+                  self.name["row"]: index_type(face.rows).width if face.rows else 1}
         reset = [_set(n, literal(widths.get(n, 1), 0)) for n in cleared]
         initial = self._initial()
         reset += [_set(s.id, initial[s.id]) for s in face.registers if s.id in initial]
@@ -193,14 +202,24 @@ class _Clocked:
                 _set(self.name["draining"], ast.And(early, inverted(self._id("at_limit"))))]))
         if not face.takes_items:
             ends = ast.And(self._id("advance"), self._id("last"))
-            steps.append(_if(ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready")),
-                             [_set(self.name["busy"], literal(1, 1))],
+            steps.append(_if(ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready")), self._taking(),
                              ast.IfStatement(ends, _block([_set(self.name["busy"], literal(1, 0))]), None)))
         edges = [ast.Sens(ast.Identifier(face.clk), "posedge")]
         if face.reset_kind == "async":
             edges.append(ast.Sens(ast.Identifier(face.reset), "posedge"))
         body = ast.IfStatement(ast.Identifier(face.reset), _block(reset), _block(steps))
         self.scope.add(ast.Always(ast.SensList(tuple(edges)), _block([body])))
+
+    def _taking(self) -> list[Tree]:
+        """Take a word of inputs; the last one starts the steps."""
+        rows = self.face.rows
+        if not rows:
+            return [_set(self.name["busy"], literal(1, 1))]
+        width = index_type(rows).width
+        last = ast.Eq(self._id("row"), literal(width, rows - 1))
+        return [_set(self.name["busy"], last),
+                _set(self.name["row"], conditional(last, literal(width, 0), ast.Plus(self._id("row"),
+                                                                                    literal(width, 1))))]
 
     def _counting(self, end: str) -> Tree:
         width = self.counter.width
@@ -228,13 +247,21 @@ class _Clocked:
         blocks = [_if(self._id("give"), results)] if results else []
         if held:
             takes = ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready"))
-            blocks.append(_if(takes, [_set(name, ast.Identifier(s)) for s, name in held.items()]))
+            blocks.append(_if(takes, [_set(held[s.id], self._next_held(s, held[s.id])) for s in face.inputs]))
         following = {s.id: self.now[n.id] for s, n in zip(face.registers, face.following, strict=True)}
         if self.free:
             blocks.append(_if(self._id("advance"), [_set(s.id, ast.Identifier(following[s.id])) for s in self.free]))
         edge = ast.SensList((ast.Sens(ast.Identifier(face.clk), "posedge"),))
         if blocks:
             self.scope.add(ast.Always(edge, _block(blocks)))
+
+    def _next_held(self, signal: Signal, held: str) -> Tree:
+        """The inputs of a call as one word gives them, or with one more row, which pushes the first one down."""
+        t = signal.type
+        if not (self.face.rows and t.rank):
+            return ast.Identifier(signal.id)
+        above = ast.Partselect(ast.Identifier(held), integer(t.bits - 1), integer(t.bits // self.face.rows))
+        return concat([ast.Identifier(signal.id), above])
 
     def _steps_taken(self) -> Tree:
         """The number of steps with this one: count + 1."""

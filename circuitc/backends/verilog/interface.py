@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from circuitc.ir import BIT, PLAIN, Encoding, Func, Graph, Module, Port, Register, Type
 
@@ -53,6 +53,7 @@ class Interface:
     reset: str
     reset_kind: str
     ranks: int = 0  # of registers, where a combinational func is pipelined
+    rows: int = 0   # words that carry the inputs of a call, a row of each tensor a word; 0: one word carries them all
 
     @property
     def clocked(self) -> bool:
@@ -63,6 +64,12 @@ class Interface:
         """True where each step takes an input item; otherwise a call takes one bundle of inputs at its start."""
         kind = self.func.schedule.kind
         return kind == "stream" or self.ranks > 0 or (kind != "once" and any(p.rate == "step" for p in self.inputs))
+
+    @property
+    def words(self) -> tuple[Signal, ...]:
+        """The input signals as pins: where the inputs come row by row, a row of each tensor."""
+        return tuple(replace(s, type=s.type.with_shape(s.type.shape[1:])) if self.rows and s.type.rank else s
+                     for s in self.inputs)
 
     @property
     def gives_items(self) -> bool:
@@ -112,11 +119,12 @@ def interfaces(module: Module, options: Options, ranks: int = 0) -> dict[str, In
     for func in needed(module):
         name = top if func is entry else names.take(options.prefix + sanitised(func.name))
         step = top_step if func is entry else name if func.is_combinational else names.take(f"{name}_step")
-        found[func.name] = _interface(func, name, step, options, ranks if func is entry else 0)
+        found[func.name] = _interface(func, name, step, options, ranks if func is entry else 0,
+                                      options.rows and func is entry)
     return found
 
 
-def _interface(func: Func, name: str, step: str, options: Options, ranks: int) -> Interface:
+def _interface(func: Func, name: str, step: str, options: Options, ranks: int, rows: bool) -> Interface:
     reserved = () if func.is_combinational and not ranks else (options.clk, options.reset, *HANDSHAKE)
     names = Names(name, step, *reserved)
     inputs = _signals(func.inputs, names)
@@ -128,7 +136,13 @@ def _interface(func: Func, name: str, step: str, options: Options, ranks: int) -
              for n in ("converged", "steps")]
     done = names.take("done") if until else "done"
     return Interface(func, name, step, inputs, outputs, registers, following, done, extra[0], extra[1],
-                     options.clk, options.reset, options.reset_kind, ranks)
+                     options.clk, options.reset, options.reset_kind, ranks, row_count(func) if rows else 0)
+
+
+def row_count(func: Func) -> int:
+    """Give the first axis that all tensors among a func's inputs share; 0 where there is none."""
+    counts = {p.type.shape[0] for p in func.inputs if p.type.rank}
+    return counts.pop() if len(counts) == 1 else 0
 
 
 def _signals(ports: Sequence[Port | Register], names: Names) -> tuple[Signal, ...]:

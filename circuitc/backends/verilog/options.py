@@ -12,6 +12,7 @@ from .names import is_identifier
 
 HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_last")
 GATE = 3  # inputs of the largest gate: what a level of a pipeline is without look-up tables
+FLAGS = ("register_inputs", "rows")
 LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 8), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
 
 
@@ -29,6 +30,7 @@ class Options:
     stages: int = 0             # of a pipeline; 0: as `levels_per_stage` says
     levels_per_stage: int = 0   # of a pipeline; 0: no pipeline
     register_inputs: bool = False
+    rows: bool = False          # inputs of a call come in row by row
 
     @property
     def pipelined(self) -> bool:
@@ -40,7 +42,7 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    read: dict[str, Callable[[str], Any]] = {**dict.fromkeys(LIMITS, int), "register_inputs": "true".__eq__}
+    read: dict[str, Callable[[str], Any]] = {**dict.fromkeys(LIMITS, int), **dict.fromkeys(FLAGS, "true".__eq__)}
     values: dict[str, Any] = {name: read.get(name, str)(value) for name, value in given.items()}
     return Options(**values)
 
@@ -80,8 +82,8 @@ def _wrong_numbers(given: Mapping[str, str]) -> list[Diagnostic]:
         if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
             bounds = f"up to {high}" if low == 0 else f"from {low} to {high}"
             wrong.append(Diagnostic(f"option {name}={value} is not a whole number {bounds}"))
-    if given.get("register_inputs", "true") not in ("true", "false"):
-        wrong.append(Diagnostic(f"option register_inputs={given['register_inputs']} is not one of true, false"))
+    wrong += [Diagnostic(f"option {name}={given[name]} is not one of true, false") for name in FLAGS
+              if given.get(name, "true") not in ("true", "false")]
     if "stages" in given and "levels_per_stage" in given:
         wrong.append(Diagnostic("options stages and levels_per_stage both say how to cut a pipeline", help="keep one"))
     if "register_inputs" in given and not {"stages", "levels_per_stage"} & set(given):

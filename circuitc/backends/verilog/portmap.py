@@ -41,6 +41,8 @@ def port_map(design: Design) -> dict[str, Any]:
         "latency": latency(face),
         "ports": [_port(face, s, "input") for s in face.inputs] + [_port(face, s, "output") for s in face.results],
     }
+    if face.rows:
+        found["rows"] = face.rows  # input words of a call, each with one row of every input tensor, row 0 first
     if face.ranks:
         found["interval"] = 1  # cycles from one word taken to the next
     if face.clocked:
@@ -80,7 +82,7 @@ def _encoding(encoding: Encoding) -> dict[str, Any]:
 def _handshake(face: Interface) -> dict[str, Any]:
     inputs: dict[str, Any] = {"valid": "in_valid", "ready": "in_ready",
                               "words_per_call": "any" if face.has_in_last else
-                              face.func.schedule.count if face.takes_items else 1}
+                              face.func.schedule.count if face.takes_items else face.rows or 1}
     outputs: dict[str, Any] = {"valid": "out_valid", "ready": "out_ready",
                                "words_per_call": "one a step" if face.gives_items else 1}
     if face.has_in_last:

@@ -89,6 +89,7 @@ class GnnModel(Header):
         "The sparse form: lists of at most so many senders for each node, in the ports `senders` and `present`."))
     padded: bool = Field(False, description="A port `active` marks the nodes that are there.")
     hints: bool = Field(True, description="Whether hints are ports.")
+    folded: bool = Field(False, description="One sender a step: n adders instead of n * n, n times the steps.")
     clrs_inputs: bool = Field(False, description="Whether `pos` and `adj` are ports, though nothing reads them.")
     attention: bool = Field(False, description="Whether attention coefficients are ports.")
     selection: Literal["hard", "soft"] = Field("hard", description="The best sender, or (floats) a softmax of all.")

@@ -101,12 +101,12 @@ DFS = GraphProgram(
     {"pi": State(POINTER, "j", "at if descends and j == child.arg else pi[j]", hint="pi_h", output="pi"),
      "color": State(COLOR, "0", "1 if (discovers and j == at) or (descends and j == child.arg) else "
                     "2 if finishes and j == at else color[j]", hint="color", classes=3),
-     "d": State(SCALAR, "0", "time + 1 if discovers and j == at else d[j]", hint="d", bound="2 * n", scale=0.01),
-     "f": State(SCALAR, "0", "time + 1 if finishes and j == at else f[j]", hint="f", bound="2 * n", scale=0.01),
+     "d": State(SCALAR, "0", "time + 1 if discovers and j == at else d[j]", hint="d", scale=0.01),
+     "f": State(SCALAR, "0", "time + 1 if finishes and j == at else f[j]", hint="f", scale=0.01),
      **_STACK,
-     # Each node is discovered once and finished once.
+     # It counts at most one a step, so the limit of steps bounds it.
      "time": State(Probe("graph", "scalar"), "0", "time + 1 if discovers or finishes else time", hint="time",
-                   bound="2 * n", scale=0.01)},
+                   scale=0.01)},
     {**_SEARCH, "discovers": "root or pushed", "scans": "not discovers and not ends", **_SCANNING},
     "over", "3 * n", "Depth-first search from every white node; times count hundredths, as CLRS does.")
 

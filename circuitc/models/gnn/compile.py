@@ -29,6 +29,7 @@ from circuitc.ir import (
     rebuild,
 )
 
+from . import fold
 from .bounds import Bounds, FieldRange, Intervals, field_ranges, largest_safe_n
 from .formula import Read, parse_formula
 from .messages import emit_message
@@ -94,6 +95,8 @@ class _Compiler:
         self.loom = Loom(Builder(), options.n, options.degree)
         self.graph = {k: _constant(k, self._input_type(k), v) for k, v in graph.items()}
         self.range_scope = Intervals(program, options.n, options.weight if options.is_exact else Type("fixed", 16))
+        if options.folded:
+            fold.check(program)
 
     def module(self, name: str) -> Module:
         """Build the func and its module."""
@@ -101,6 +104,8 @@ class _Compiler:
         values = {p.name: self.loom.b.input(p.name, p.type) for p in inputs}
         registers, held = self._registers()
         scope = self._scope(values, held)
+        if self.options.folded:
+            fold.open(scope, held)
         attention = self._steps(scope)
         after = {field: self._next(scope, field, s) for field, s in self.program.state.items()}
         scope.after = after
@@ -108,11 +113,16 @@ class _Compiler:
         if done.axes:
             raise error(f"{self.program.name}: halt is a condition of the graph", help="use any(...) or all(...)")
         outputs, results = self._outputs(scope, after, attention)
-        results += [after[field].value for field in self.program.state]
-        if len(registers) > len(self.program.state):
-            results.append(self.loom.number(1, BIT).value)
+        following = {field: after[field] for field in self.program.state}
+        if "started" in held:
+            following["started"] = self.loom.number(1, BIT)
+        limit = self.program.most_steps(self.options.n)
+        if self.options.folded:
+            following, done = fold.close(scope, held, following, done)
+            limit *= self.options.n
+        results += [following[r.name].value for r in registers]
         body = rebuild(self.loom.b.finish([*results, done.value]))
-        schedule = Schedule("until", self.program.most_steps(self.options.n))
+        schedule = Schedule("until", limit)
         func = Func(name, tuple(inputs), tuple(outputs), body, tuple(registers), schedule)
         return Module({name: func}, name, name, {"gnn": self._facts()})
 
@@ -161,6 +171,10 @@ class _Compiler:
         if any(s.initial != "0" for s in self.program.state.values()):
             registers.append(Register("started", BIT, Constant(BIT, 0)))
             held["started"] = self.loom.b.input("started", BIT)
+        if self.options.folded:
+            for name, t in fold.kept(self.program, self.loom, self._score_bounds).items():
+                registers.append(Register(name, t, Constant(t, np.zeros(t.shape, t.dtype))))
+                held[name] = self.loom.b.input(name, t)
         return registers, held
 
     def _state_type(self, field: str, s: State) -> Type:

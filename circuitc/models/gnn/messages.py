@@ -14,9 +14,11 @@ from circuitc.ir import BIT, F32, Type, ufixed
 from .bounds import Bounds
 from .formula import Apply, Formula, Read, conjuncts, parse_formula, parts
 from .parameters import Weights, weigh
-from .program import Message
+from .program import GraphProgram, Message
 from .scope import Scope
 from .weave import GREATEST, Axes, Woven, union
+
+SO_FAR = "so far"  # the part of a message that the folded form keeps
 
 
 def emit_message(scope: Scope, name: str, message: Message, score_bounds: Bounds | None,
@@ -39,6 +41,24 @@ def emit_message(scope: Scope, name: str, message: Message, score_bounds: Bounds
         return writer.attention() if scope.options.attention else None
     finally:
         scope.among_edges = False
+
+
+def folded_type(program: GraphProgram, name: str, message: Message, bounds: Bounds | None, index: Type) -> Type:
+    """Give the element type of what a message has folded so far, in the folded form."""
+    if message.aggregate == "any":
+        return BIT
+    assert bounds is not None
+    return _packed(bounds, _tie_bits(program, name, message, index, False))
+
+
+def _tie_bits(program: GraphProgram, name: str, message: Message, index: Type, attention: bool) -> int:
+    """Give the bits below a score that name the sender; the score i is its own."""
+    named = program.uses(name, "arg") or attention
+    return index.width if named and parse_formula(message.score) != Read("i") else 0
+
+
+def _packed(bounds: Bounds, tie: int) -> Type:
+    return ufixed(bounds.type.width + 1 + tie, bounds.fraction + tie)
 
 
 class _Writer:
@@ -65,7 +85,17 @@ class _Writer:
     @property
     def full(self) -> Axes:
         """The axes of the terms before they are folded."""
-        return "ij" if self.to else "i"
+        return "j" if self.to and self.scope.row is not None else "ij" if self.to else "i"
+
+    def over(self, kind: str, term: Woven, start: Woven) -> Woven:
+        """Fold terms over the senders; in the folded form, join the one sender's to those of the senders before it."""
+        if not (self.to and self.scope.row is not None):
+            return self.loom.fold(kind, term, self.to)
+        assert self.scope.first_row is not None
+        earlier = self.loom.select(self.scope.first_row, start, self.scope.so_far[self.name])
+        joined = self.loom.combine(kind, earlier, term)
+        self.say(SO_FAR, joined)
+        return joined
 
     def where(self) -> Woven:
         """Give for every sender (and edge) whether it sends."""
@@ -77,7 +107,7 @@ class _Writer:
 
     def reached(self) -> None:
         """Tell whether anybody sends."""
-        found = self.loom.fold("or", self.where(), self.to)
+        found = self.over("or", self.where(), self.loom.number(0, BIT))
         self.say("", found)
         self.say("any", found)
 
@@ -99,9 +129,8 @@ class _Writer:
         if bounds.low < 0:
             raise error(f"{self.scope.program.name}: the scores of {self.name} may be negative (from {bounds.low})",
                         help="add a constant to the score, or subtract the other way round and fold by the other end")
-        named = self.scope.program.uses(self.name, "arg") or self.scope.options.attention
-        tie = self.loom.index.width if named and self.score != Read("i") else 0  # the score i is its own sender
-        packed = ufixed(bounds.type.width + 1 + tie, bounds.fraction + tie)
+        tie = _tie_bits(self.scope.program, self.name, self.message, self.loom.index, self.scope.options.attention)
+        packed = _packed(bounds, tie)
         least = self.message.aggregate == "min"
         best = self._contracted(packed, bounds, tie) if least and self._splits() else (
             self._folded(packed, bounds, tie, least))
@@ -109,7 +138,7 @@ class _Writer:
 
     def _splits(self) -> bool:
         """Tell whether the score is a number of the sender plus one of the edge, so that a contraction adds them."""
-        return self.to == "j" and not self.scope.options.degree and all(
+        return self.to == "j" and not self.scope.options.degree and self.scope.row is None and all(
             self._axes(term) in ("i", "ij", "") for term in _terms(self.score))
 
     def _axes(self, formula: Formula) -> Axes:
@@ -166,7 +195,7 @@ class _Writer:
         if not least:
             term = loom.word("or", term, loom.number(high, packed))
         term = loom.select(self.where(), term, loom.number(high if least else 0, packed))
-        return loom.fold(self.message.aggregate, term, self.to)
+        return self.over(self.message.aggregate, term, loom.number(high if least else 0, packed))
 
     def _unpack(self, best: Woven, bounds: Bounds, tie: int, least: bool) -> None:
         """Take the folded word apart: a bit that says whether anybody sent, the score, the sender."""

@@ -21,6 +21,7 @@ class Options:
     promises that A is symmetric. `padded` adds a port that marks the nodes that are there, so that one module serves
     all graphs of up to n nodes. `hints` are ports with one value a step. `clrs_inputs` adds the inputs of CLRS that
     nothing reads (`pos`, `adj`). `attention` adds for each message the coefficients with which i is attended by j.
+    `folded` takes one sender a step instead of all: n steps make one of the algorithm's, with n adders, not n * n.
     `selection=soft` (f32 only) mixes senders by softmax at a `temperature` instead of taking the best.
     """
 
@@ -35,8 +36,12 @@ class Options:
     selection: Literal["hard", "soft"] = "hard"
     temperature: float = 1e-3
     types: Mapping[str, Type] | None = None
+    folded: bool = False
 
     def __post_init__(self) -> None:
+        if self.folded and (self.hints or self.degree or self.attention or not self.is_exact):
+            raise error("the folded form is dense and exact, and has no hints and no attention: its steps are senders",
+                        help="leave degree and attention out, set hints to false, take a type such as u8")
         if self.n < 2:
             raise error(f"a graph program is compiled for at least 2 nodes, got n = {self.n}")
         if self.degree < 0 or self.degree > self.n:
@@ -60,5 +65,5 @@ class Options:
     def facts(self) -> dict[str, Any]:
         """Say the options as plain values, for reports."""
         return {"n": self.n, "weight": str(self.weight), "directed": self.directed, "padded": self.padded,
-                "form": f"sparse, degree {self.degree}" if self.degree else "dense",
+                "form": f"sparse, degree {self.degree}" if self.degree else "folded" if self.folded else "dense",
                 "selection": self.selection, **({"temperature": self.temperature} if self.selection == "soft" else {})}

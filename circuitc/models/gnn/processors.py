@@ -22,7 +22,7 @@ Array = NDArray[Any]
 Kind = Literal["mpnn", "pgn", "gatv2"]
 
 NO_MESSAGE = -1e6   # CLRS's BIG_NUMBER: the greatest of no messages
-NO_EDGE = -1e9      # added to the logits of GATv2 where there is no edge
+NO_EDGE = -1e9      # less than every logit of GATv2
 SLOPE = 0.01        # of jax.nn.leaky_relu
 EPSILON = 1e-5      # of Haiku's LayerNorm
 
@@ -229,13 +229,19 @@ class _Layers:
         """Give the mixture of values by the softmax of one head's logits."""
         b, square = self.b, (self.n, self.n)
         logits = b.apply("reshape", self.linear(leaky, f"a_{k}"), shape=square)
-        bias = b.apply("select", adj, self.number(0.0, square), self.number(NO_EDGE, square))
-        return b.apply("contract", self.softmax(b.apply("add", logits, bias)), v, spec="ij,jf->if", name=f"head_{k}")
+        return b.apply("contract", self.softmax(logits, adj), v, spec="ij,jf->if", name=f"head_{k}")
 
-    def softmax(self, logits: Value) -> Value:
+    def softmax(self, logits: Value, adj: Value) -> Value:
+        """Give the softmax of each row over its edges, or over all where it has none.
+
+        That is what CLRS's addend of -1e9 comes to, in numbers that keep their size and so can become few bits.
+        """
         b, t = self.b, self.b.type(logits)
-        best = self.spread(b.apply("reduce", logits, kind="max", axes=(1,)), t.shape, (0,))
-        power = b.apply("exp", b.apply("sub", logits, best), type=t)
+        some = b.apply("reduce", adj, kind="or", axes=(1,))
+        near = b.apply("or", adj, self.spread(b.apply("not", some), t.shape, (0,)))
+        best = b.apply("reduce", b.apply("select", near, logits, self.number(NO_EDGE, t.shape)), kind="max", axes=(1,))
+        below = b.apply("min", b.apply("sub", logits, self.spread(best, t.shape, (0,))), self.number(0.0, t.shape))
+        power = b.apply("select", near, b.apply("exp", below, type=t), self.number(0.0, t.shape))
         total = self.spread(b.apply("reduce", power, kind="add", axes=(1,)), t.shape, (0,))
         return b.apply("divide", power, total, type=t, name="attention")
 

@@ -34,6 +34,9 @@ class Scope:
     present: Woven | None = None        # sparse: which places of the lists hold one
     active: Woven | None = None         # padded: which nodes are there
     among_edges: bool = False
+    row: Woven | None = None            # folded: the one sender whose turn it is
+    first_row: Woven | None = None      # folded: whether it is the first one
+    so_far: Mapping[str, Woven] = field(default_factory=dict)  # folded: what messages have folded of earlier senders
 
     def value(self, formula: Formula) -> Woven:
         """Compute a formula."""
@@ -126,6 +129,8 @@ class Scope:
                 return self._field(name, indices)
 
     def _number_of(self, name: str) -> Woven:
+        if name == "i" and self.among_edges and self.row is not None:
+            return self.row
         if name == "i" and self.among_edges and self.senders is not None:
             return self.senders
         return self.loom.numbers("i" if name == "i" else "j")
@@ -157,6 +162,8 @@ class Scope:
 
     def _at_node(self, name: str, held: Woven, indices: tuple[Formula, ...]) -> Woven:
         place = indices[0]
+        if place == Read("i") and self.among_edges and self.row is not None:
+            return self._gathered(held, self.row, 0)
         if place == Read("j") or (place == Read("i") and not (self.among_edges and self.senders is not None)):
             axes: Axes = "j" if place == Read("j") else "i"
             return Woven(held.value, axes)
@@ -171,6 +178,9 @@ class Scope:
     def _at_edge(self, name: str, held: Woven, p: Formula, q: Formula) -> Woven:
         i, j = Read("i"), Read("j")
         backwards = not self.options.directed and name in self.program.inputs
+        if self.among_edges and self.row is not None and {p, q} == {i, j}:
+            axis = 0 if (p, q) == (i, j) or backwards else 1
+            return Woven(self.loom.b.apply("gather", held.value, self.row.value, axis=axis), "j")
         if (p, q) == (i, j) or ((p, q) == (j, i) and backwards):
             return held
         if self.options.degree:

@@ -184,9 +184,29 @@ def _select(low: Lowering, value: Value, node: Node) -> Form:
         low_, high_ = (np.full(node.type.shape, end) for end in (min(one, zero), max(one, zero)))
         error = np.full(node.type.shape, abs(one - zero) if condition in low.derived else 0.0)
         return uniform(low.exact[condition], one - zero, zero, node.type.rank, Bound(low_, high_, error))
-    grid = low.grid(value, low.plan.settings.default.activations)
+    masked = _masked(low, value, chosen)
+    grid = low.grid(value if masked is None else masked, low.plan.settings.default.activations)
     x, y = (low.on(v, grid) for v in chosen)
     return replace(x, value=low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name), bound=None)
+
+
+def _masked(low: Lowering, value: Value, chosen: list[Value]) -> Value | None:
+    """Give the value that a select masks for a maximum (or minimum) with one number below (above) all of it.
+
+    Where calibration never saw that number come out of the fold, the end of the value's own grid serves as well, and
+    the mask's number (-1e9, say) does not spoil the grid.
+    """
+    users = low.graph.users[value]
+    masks = [(other, float(k.flat[0])) for v, other in (chosen, reversed(chosen))
+             if (k := low.known(v)) is not None and np.all(k == k.flat[0])]
+    if len(users) != 1 or len(masks) != 1 or low.node(users[0]).op != "reduce":
+        return None
+    kind, (other, number) = low.node(users[0]).attributes["kind"], masks[0]
+    folded, own = low.seen[users[0]], low.seen.get(other)
+    if own is None:
+        return None
+    below = kind == "max" and number < min(folded.low, own.low)
+    return other if below or (kind == "min" and number > max(folded.high, own.high)) else None
 
 
 def _compare(low: Lowering, value: Value, node: Node) -> Value:
