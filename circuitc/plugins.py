@@ -21,6 +21,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger": "circuitc.formats.aiger:AIGER",
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
+    "ncd": "circuitc.formats.ncd:NCD",
     "mgvga": "circuitc.formats.mgvga:MGVGA",
     "bench": "circuitc.formats.bench:BENCH",
     "blif": "circuitc.formats.blif:BLIF",

@@ -179,6 +179,8 @@ class _Maker:
                 return Number(-value.value) if isinstance(value, Number) else (
                     Binary("*", Number(-1.0), value, self.span(tree)))
             case "iverson":
+                if parts[1] is None:
+                    return Iverson("", self.index(parts[0]), 0, self.span(tree))
                 return Iverson(str(parts[1]), self.index(parts[0]), self.index(parts[2]), self.span(tree))  # pyright: ignore[reportArgumentType]
             case "binary":
                 return Binary(str(parts[1]), self.expr(parts[0]), self.expr(parts[2]), self.span(tree))  # pyright: ignore[reportArgumentType]

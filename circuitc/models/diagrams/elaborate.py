@@ -60,7 +60,7 @@ def _add(scope: Scope, item: Item) -> None:
             if item.name in scope.blocks or item.name in FUNCTIONS:
                 raise error(f"{item.name} is {'a function' if item.name in FUNCTIONS else 'a block already'}",
                             item.span)
-            scope.blocks[item.name] = (item, dict(scope.blocks))
+            scope.blocks[item.name] = (item, scope, dict(scope.blocks))
         case Let():
             _let(scope, item)
         case Output():
@@ -74,8 +74,11 @@ def _define(scope: Scope, name: str, wire: Wire, span: Span | None) -> None:
 
 
 def _axis(scope: Scope, item: AxisDecl) -> None:
-    if item.name in scope.declared:
+    if item.name in scope.own:
         raise error(f"there is an axis {item.name} already", item.span)
+    if item.name in scope.declared:
+        del scope.axes[item.name]
+    scope.own.add(item.name)
     given = scope.growing.lengths.get(item.name) if not scope.path else None
     size = given if given is not None else None if item.size is None else scope.whole(item.size, item.span)
     if size is not None and size < 1:
@@ -150,7 +153,7 @@ def _hoisted(scope: Scope, e: Expr) -> Expr:
 
 def _call(scope: Scope, call: Call) -> Sequence[Wire]:
     """Put a block in place, as often as it repeats."""
-    block, visible = scope.blocks[call.name]
+    block, outside, visible = scope.blocks[call.name]
     if call.axes is not None or len(call.args) != len(block.inputs):
         raise error(f"{call.name} takes {len(block.inputs)} wires, got {len(call.args)}", call.span)
     times = scope.whole(call.repetition, call.span)
@@ -160,22 +163,24 @@ def _call(scope: Scope, call: Call) -> Sequence[Wire]:
     if len(scope.path) >= MAX_DEPTH:
         raise error(f"blocks lie more than {MAX_DEPTH} deep", call.span)
     wires: Sequence[Wire] = [
-        _evaluated(scope, a, Ref(a.name if isinstance(a, Ref) else i.name, None, call.span))
+        scope.find(a.name, a.span) if isinstance(a, Ref) and a.pattern is None and a.name in scope.wires else
+        _evaluated(scope, a, Ref(i.name, None, call.span))
         for a, i in zip(call.args, block.inputs, strict=True)]
     for k in range(times):
-        wires = _once(scope, call, block, visible, wires, k, times)
+        wires = _once(scope, call, (block, outside, visible), wires, k, times)
     return wires
 
 
-def _once(scope: Scope, call: Call, block: Block, visible: dict[str, Any], wires: Sequence[Wire], k: int,
+def _once(scope: Scope, call: Call, known: tuple[Block, Scope, dict[str, Any]], wires: Sequence[Wire], k: int,
           times: int) -> Sequence[Wire]:
+    block, outside, visible = known
     label = call.alias or call.name
     place = f"{label}.{k}" if times > 1 else label
     prefix = scope.prefix + (label if call.shared else place) + "."
     path = (*scope.path, place)
     scope.growing.titles[path] = block.title or call.name
-    inner = Scope(scope.growing, axes={n: a for n, a in scope.declared.items() if n not in block.parameters},
-                  blocks=dict(visible), prefix=prefix, path=path)
+    axes = {n: a for n, a in outside.declared.items() if n not in block.parameters}
+    inner = Scope(scope.growing, axes=dict(axes), declared=axes, blocks=dict(visible), prefix=prefix, path=path)
     for name in call.parameters:
         if name not in block.parameters:
             raise error(f"{call.name} has no parameter {name}", call.span, nearest(name, block.parameters))

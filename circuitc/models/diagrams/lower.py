@@ -23,7 +23,7 @@ from .steps import Affine, Step, Typed, Wire
 
 MAX_ELEMENTS = 1 << 28
 _RELATIONS: dict[str, Any] = {"<": operator.lt, "<=": operator.le, "==": operator.eq, "!=": operator.ne,
-                              ">": operator.gt, ">=": operator.ge}
+                              ">": operator.gt, ">=": operator.ge, "": lambda left, right: left}
 
 
 def lower(typed: Typed, seed: int | None = None) -> Module:

@@ -47,14 +47,20 @@ class Growing:
 
 @dataclass
 class Scope:
-    """The names of a diagram or of one call of a block. `prefix` begins the names of its weights."""
+    """The names of a diagram or of one call of a block. `prefix` begins the names of its weights.
+
+    `axes` has every axis that has a name here; `declared` those of an `axis` statement, which blocks inside see too,
+    and `own` the names of those declared in this very scope. A block is known with the scope that it was written in
+    and the blocks that it sees, which are those before it.
+    """
 
     growing: Growing
     wires: dict[str, Wire] = field(default_factory=dict)
     axes: dict[str, Axis] = field(default_factory=dict)
     declared: dict[str, Axis] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
-    blocks: dict[str, tuple[Block, dict[str, Any]]] = field(default_factory=dict)
+    blocks: dict[str, tuple[Block, Scope, dict[str, Any]]] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
     prefix: str = ""
     path: tuple[str, ...] = ()
 

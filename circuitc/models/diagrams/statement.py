@@ -164,6 +164,11 @@ class Statement:
             crossed = set(total.indices) != set(v.indices) and total.indices and v.indices
             op, detail = ("linear", {}) if kept != union or crossed else ("map", {"function": "mul"})
             total = self.step(op, (total, v), kept, e_span(e), **detail)
+        if len(factors) == 1 and isinstance(e, Ref) and e.pattern is None:
+            lost = [i for i in total.indices if i not in keep]
+            if lost:
+                raise error(f"axis {lost[0]} of {e.name.partition('#')[0]} is not on the left", e.span,
+                            f"name its axes in brackets if it is to be summed over {lost[0]}")
         return self.contracted(total, keep, e_span(e))
 
     def contracted(self, v: Value, keep: Keep, span: Span | None) -> Value:
@@ -187,7 +192,7 @@ class Statement:
         if looked:
             return self.take(e, wire, pattern, looked)
         places = tuple(affine(place, self.scope.known, e.span) for place in pattern)
-        plain = tuple(p.plain for p in places)
+        plain = tuple(p.plain if isinstance(text, str) else "" for p, text in zip(places, pattern, strict=True))
         for name, axis in zip(plain, wire.axes, strict=True):
             if name:
                 self.bind(name, axis, e.name, e.span)

@@ -57,7 +57,7 @@ class Step:
     |-----------|------------------------------------------------------|--------|
     | `weight`  | a learned array                                      | `array` or None, `path` |
     | `number`  | one number                                           | `value` |
-    | `iverson` | 1 where a relation of places holds                   | `relation`, `left`, `right` |
+    | `iverson` | 1 where a relation of places holds; without one a place | `relation`, `left`, `right` |
     | `reindex` | the operand read at affine places; 0 outside         | `places`, one per operand axis; `fill` |
     | `take`    | slices of axis `axis` that the second operand names  | `axis` |
     | `linear`  | the product of two operands, summed over what the output has not | |

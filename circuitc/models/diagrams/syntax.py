@@ -63,9 +63,9 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Iverson:
-    """1 where a relation between indices holds, else 0."""
+    """1 where a relation between places holds, else 0; without a relation the number of the left place."""
 
-    op: Literal["<", "<=", "==", "!=", ">", ">="]
+    op: Literal["", "<", "<=", "==", "!=", ">", ">="]
     left: Index
     right: Index
     span: Span | None = field(default=None, compare=False)
