@@ -22,6 +22,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
     "ncd": "circuitc.formats.ncd:NCD",
+    "pyncd": "circuitc.formats.pyncd:PYNCD",
     "mgvga": "circuitc.formats.mgvga:MGVGA",
     "bench": "circuitc.formats.bench:BENCH",
     "blif": "circuitc.formats.blif:BLIF",

@@ -10,14 +10,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from circuitc.diagnostics import Source, Span, error
+from circuitc.diagnostics import Source, Span, error, nearest
 from circuitc.ir import Module
 from circuitc.models.diagrams import Diagram, Typed, elaborate, lower
 from circuitc.models.diagrams.scope import Load
+from circuitc.models.diagrams.syntax import AxisDecl
 
 from ..array_files import array_names, read_array
 from ..base import Format, decode_text, read_bytes
-from ..files import identifier
+from ..files import companion_path, identifier
+from ..pyncd import read_pyncd
 from .parse import parse_diagram
 
 MAX_BYTES = 1 << 24
@@ -33,9 +35,26 @@ def read_diagram(path: Path) -> Diagram:
     """Read a diagram as it is written."""
     text = decode_text(read_bytes(path, MAX_BYTES), str(path))
     diagram, included = parse_diagram(text, identifier(path.stem), path)
-    if included:
-        raise error(f"{path}: the statement `diagram` is not read here")
-    return diagram
+    return _including(diagram, included) if included else diagram
+
+
+def _including(diagram: Diagram, name: str) -> Diagram:
+    """Bind axes and weights of a pyncd file: its items follow, but for the axes that are declared here."""
+    assert diagram.path is not None
+    file = companion_path(diagram.path, name, diagram.span)
+    if not file.is_file():
+        raise error(f"there is no file {name} beside the diagram", diagram.span)
+    inner = read_pyncd(file)
+    known = {item.name for item in inner.items if isinstance(item, AxisDecl)}
+    bound: dict[str, AxisDecl] = {}
+    for item in diagram.items:
+        if not isinstance(item, AxisDecl):
+            raise error("a diagram that includes another has axes and weights alone beside it", diagram.span)
+        if item.name not in known:
+            raise error(f"{name} has no axis {item.name}", item.span, nearest(item.name, known))
+        bound[item.name] = item
+    items = tuple(bound.get(item.name, item) if isinstance(item, AxisDecl) else item for item in inner.items)
+    return replace(diagram, items=items)
 
 
 def read_typed(path: Path, lengths: Mapping[str, int] | None = None) -> tuple[Typed, Diagram]:
