@@ -17,6 +17,7 @@ from circuitc.plugins import load_plugin, plugin_names
 
 from .app import app
 from .compile import Json, Model
+from .diagram import cost_lines, costs, svg
 from .output import say, table
 
 
@@ -26,16 +27,26 @@ class View(StrEnum):
     TEXT = "text"
     STATS = "stats"
     DOT = "dot"
+    SVG = "svg"
+    COST = "cost"
 
 
 @app.command("show")
 def show_command(
     model: Model,
     passes: Annotated[str | None, typer.Option(help="A pipeline to run first.")] = None,
-    format: Annotated[View, typer.Option(help="IR text, figures, or a Graphviz graph.")] = View.TEXT,
+    format: Annotated[View, typer.Option(help="IR text, figures, a Graphviz graph, a neural "
+                                                    "circuit diagram, or what it costs.")] = View.TEXT,
     as_json: Json = False,
 ) -> None:
-    """Show a model as the compiler sees it: as IR text, as figures, or as a graph."""
+    """Show a model as the compiler sees it: as IR text, as figures, as a graph, as a diagram, or by its costs."""
+    if format is View.SVG:
+        print(svg(model, passes), end="")
+        return
+    if format is View.COST:
+        found = costs(model, passes)
+        say(cost_lines(found), found.rows(), as_json)
+        return
     module = load(model)
     if passes:
         module = run_passes(module, passes)
