@@ -15,7 +15,7 @@ from circuitc.diagnostics import error
 
 from .picture import Array, Box, Picture
 
-STEP, GAP, TOP, WIDTH, TURN, STUB, MAX_BOXES = 20, 22, 46, 124, 56, 26, 2000
+STEP, GAP, TOP, WIDTH, TURN, STUB, BAND, MAX_BOXES = 20, 22, 46, 124, 56, 26, 14, 2000
 _STYLE = ("text{font-family:Georgia,serif;font-size:13px;text-anchor:middle;dominant-baseline:central}"
           ".a{font-size:10px;fill:#555;font-style:italic}.w{fill:none;stroke:#111;stroke-width:1.4}"
           ".h{fill:none;stroke:#fff;stroke-width:5}.d{stroke:#999;stroke-width:1;stroke-dasharray:4 3;fill:none}"
@@ -44,6 +44,7 @@ class _Drawing:
         self.over: list[str] = []
         self.uses = Counter(k for b in picture.boxes for k, _ in b.inputs)
         self.uses.update(picture.outputs)
+        self.depth = max((len(b.block) for b in picture.boxes), default=0)
         self.state = list(dict.fromkeys(picture.inputs))
         self.blocks: dict[tuple[str, ...], list[float]] = {}
 
@@ -66,7 +67,7 @@ class _Drawing:
 
     def places(self, state: list[int]) -> list[list[float]]:
         """Give the heights of the axes of each array; an array without axes has one height."""
-        y = float(TOP)
+        y = float(TOP + BAND * self.depth)
         found: list[list[float]] = []
         for key in state:
             count = max(1, len(self.picture.axes[key]))
@@ -171,6 +172,7 @@ class _Drawing:
         shown = bool(box.label) and box.shape != "join"
         if not on and shown:
             on = [y for _, y in (*entering, *leaving)] or [p[0] for p in (*old, *new)]
+        top, bottom = min(on, default=0) - 14, max(on, default=0) + 14
         middle = (x0 + x1) / 2
         half = min(max(16.0, 4.0 * len(box.label) + 9), WIDTH / 2 - 24)
         met = Counter(i for i, _ in entering)
@@ -179,7 +181,8 @@ class _Drawing:
             if index in box.works_on:
                 self.wire(x0, y, middle, y)
             elif index in outs:
-                self.wire(x0, y, x1 - 22 if met[index] > 1 else x1, outs[index], over=shown)
+                self.wire(x0, y, x1 - 22 if met[index] > 1 else x1, outs[index],
+                          over=shown and min(y, outs[index]) < bottom and max(y, outs[index]) > top)
             else:
                 cups.setdefault(index, []).append(y)
         for index, y in leaving:
@@ -241,8 +244,8 @@ class _Drawing:
     def frame(self, path: tuple[str, ...], extent: list[float]) -> list[str]:
         """Draw the ground of a block, with its title."""
         x0, x1, top, bottom = extent
-        inset = 4.0 * len(path)
-        top, bottom = top - 34 + inset, bottom + 24 - inset
+        inset, rest = 4.0 * len(path), self.depth - len(path)
+        top, bottom = top - 34 - BAND * rest, bottom + 20 + 4 * rest
         name = self.picture.titles.get(path, path[-1])
         return [f'<rect class="k" x="{x0 + inset:g}" y="{top:g}" width="{x1 - x0 - 2 * inset:g}" '
                 f'height="{bottom - top:g}" rx="6"/>',

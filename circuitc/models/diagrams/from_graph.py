@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from circuitc.diagnostics import error
 from circuitc.ir import OPS, Func, Graph, Node, Type
 
@@ -32,10 +34,10 @@ def _step(node: Node, out: Wire, inputs: list[Wire], types: list[Type]) -> Step:
     given = tuple(inputs)
     own = tuple(f"{out.key}.{k}" for k in range(node.type.rank))
     match node.op:
-        case "constant" if node.type.rank:
+        case "constant" if node.type.rank and np.unique(node.constant.array).size > 1:
             return Step("weight", (), out, (own,), {"path": node.name, "array": node.constant.array})
         case "constant":
-            return Step("number", (), out, ((),), {"value": float(node.constant.array)})
+            return Step("number", (), out, (own,), {"value": float(node.constant.array.flat[0])})
         case "contract" if len(given) == 2:
             left, _, result = node.attributes["spec"].replace(" ", "").partition("->")
             a, _, b = left.partition(",")

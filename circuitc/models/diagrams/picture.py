@@ -150,7 +150,8 @@ def _box(step: Step, inputs: list[Array], data: list[Array], known: Mapping[int,
             shape, label = "fold", {"add": "\u03a3"}.get(step.detail["kind"], step.detail["kind"])
             works_on = all_indices - set(output[1])
         case "take":
-            shape, label, bold = "learned" if bold else "places", words or "take", bold
+            shape, label = "learned" if bold else "places", words or "take"
+            works_on = frozenset(output[1]) - all_indices
         case "reindex":
             return _reading(step, data[0], output)
         case _:
