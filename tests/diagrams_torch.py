@@ -56,7 +56,8 @@ def encoder(x: T) -> list[T]:
         p = f"layer.{k}."
         state = {"self_attn.in_proj_weight": torch.cat([w(f"{p}attend.{n}", 2, 4, 8).reshape(8, 8)
                                                         for n in ("Wq", "Wk", "Wv")]),
-                 "self_attn.in_proj_bias": torch.cat([w(f"{p}attend.{n}", 2, 4).reshape(8) for n in ("Bq", "Bk", "Bv")]),
+                 "self_attn.in_proj_bias": torch.cat([w(f"{p}attend.{n}", 2, 4).reshape(8)
+                                                      for n in ("Bq", "Bk", "Bv")]),
                  "self_attn.out_proj.weight": w(f"{p}attend.Wo", 8, 2, 4).reshape(8, 8),
                  "self_attn.out_proj.bias": w(f"{p}attend.Bo", 8),
                  "linear1.weight": w(f"{p}feed.W1", 16, 8), "linear1.bias": w(f"{p}feed.B1", 16),

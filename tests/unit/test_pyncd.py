@@ -116,16 +116,18 @@ def test_damaged_files_are_told_in_one_line(tmp_path: Path) -> None:
         start = source.randrange(len(text))
         damaged = text[:start] + source.choice(["", "null", "7", "[]", '"a"', "-1", "{}"]) + text[start
                                                                                                + source.randrange(9):]
+        said = ""
         try:
             load(bound(tmp_path, damaged))
         except CircuitError as e:
-            told += 1
-            assert "\n" not in str(e).strip()
+            said = str(e)
+        told += bool(said)
+        assert len(said.splitlines()) <= 1, said
     assert told > 100
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda d: d["data"]["content"][1]["operator"].update(__type__="Fourier"), "an operator of type Fourier is not rea"),
+    (lambda d: d["data"]["content"][1]["operator"].update(__type__="Fourier"), "type Fourier is not read"),
     (lambda d: d["data"]["content"][0]["reindexings"][0]["_cod_stride"][1].pop(), "a row of _cod_stride is"),
     (lambda d: d["uid_repository"].pop("4"), "the repository has no term 4"),
     (lambda d: d["uid_repository"]["3"]["_size"].update(_value=5), "disagree|stays|outside"),

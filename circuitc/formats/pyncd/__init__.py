@@ -1,10 +1,10 @@
-"""pyncd JSON: the terms that pyncd makes of neural circuit diagrams; lengths and weights are bound in an `.ncd` file."""
+"""pyncd JSON: neural circuit diagrams as terms; lengths and weights are bound in an `.ncd` file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from circuitc.diagnostics import Span, error
+from circuitc.diagnostics import CircuitError, Span, error
 from circuitc.ir import Module
 from circuitc.models.diagrams import Diagram, elaborate, lower
 
@@ -37,10 +37,7 @@ def read(path: Path) -> Module:
     diagram = read_pyncd(path)
     try:
         return lower(elaborate(diagram))
-    except Exception as e:
-        from circuitc.diagnostics import CircuitError
-        if not isinstance(e, CircuitError):
-            raise
+    except CircuitError as e:
         first = e.diagnostics[0]
         raise error(first.message, first.span or diagram.span,
                     f'bind axes and weights in an .ncd file: axis x = 8, weights random 1, diagram "{path.name}"'

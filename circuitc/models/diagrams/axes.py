@@ -41,7 +41,7 @@ class Axis:
         """Fix the length, or refuse another one than is known."""
         root = self.find()
         if root.size is None:
-            root.size, root.span = size, root.span or span
+            root.size, root.span = size, span or root.span
         elif root.size != size:
             raise disagreement(self, f"axis {self.told()}", Axis(what, size, span), f"{what} = {size}", span)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from html import escape
+from itertools import pairwise
 from statistics import fmean
 
 from circuitc.diagnostics import error
@@ -78,7 +79,7 @@ class _Drawing:
 
     def separators(self, state: list[int]) -> list[float]:
         places = self.places(state)
-        return [(a[-1] + b[0]) / 2 for a, b in zip(places, places[1:], strict=False)]
+        return [(a[-1] + b[0]) / 2 for a, b in pairwise(places)]
 
     def labels(self, state: list[int], x: float, anchor: str = "middle") -> None:
         for key, places in zip(state, self.places(state), strict=True):
@@ -97,8 +98,8 @@ class _Drawing:
 
     def between(self, old: list[int], new: list[int], x0: float, x1: float) -> None:
         """Draw the dashes between arrays; those between the same two arrays run on."""
-        pairs = {p: y for p, y in zip(zip(old, old[1:], strict=False), self.separators(old), strict=True)}
-        for pair, y in zip(zip(new, new[1:], strict=False), self.separators(new), strict=True):
+        pairs = dict(zip(pairwise(old), self.separators(old), strict=True))
+        for pair, y in zip(pairwise(new), self.separators(new), strict=True):
             if pair in pairs:
                 self.wire(x0, pairs.pop(pair), x1, y, dashed=True)
             else:
@@ -167,7 +168,7 @@ class _Drawing:
         """Draw wires into and out of a box, past it, and the box itself."""
         entering = _heights(box.inputs, old)
         leaving = _heights(box.outputs, new)
-        outs = {i: y for i, y in leaving}
+        outs = dict(leaving)
         on = [y for i, y in entering if i in box.works_on] + [y for i, y in leaving if i in box.works_on]
         shown = bool(box.label) and box.shape != "join"
         if not on and shown:

@@ -10,7 +10,7 @@ from circuitc.diagnostics import CircuitError, Span, error, nearest
 
 from .axes import Axis, unify
 from .functions import FUNCTIONS
-from .scope import MAX_DEPTH, Growing, Load, Scope
+from .scope import MAX_CALLS, MAX_DEPTH, Growing, Load, Scope
 from .statement import Keep, Statement
 from .steps import Step, Typed, Wire
 from .syntax import AxisDecl, Binary, Block, Call, Diagram, Expr, Item, Let, Output, Ref, WireDecl
@@ -174,6 +174,9 @@ def _call(scope: Scope, call: Call) -> Sequence[Wire]:
 def _once(scope: Scope, call: Call, known: tuple[Block, Scope, dict[str, Any]], wires: Sequence[Wire], k: int,
           times: int) -> Sequence[Wire]:
     block, outside, visible = known
+    scope.growing.calls += 1
+    if scope.growing.calls > MAX_CALLS:
+        raise error(f"blocks are called more than {MAX_CALLS} times", call.span)
     label = call.alias or call.name
     place = f"{label}.{k}" if times > 1 else label
     prefix = scope.prefix + (label if call.shared else place) + "."

@@ -89,7 +89,7 @@ def _weight(c: _Lowering, step: Step, shape: tuple[int, ...], operands: list[Val
         if fill is not None:
             array = np.full(shape, fill)
         elif c.seed is None:
-            raise error(f"weight {path} has no numbers", step.span, "name a file of weights, or write `weights random 1`")
+            raise error(f"weight {path} has no numbers", step.span, "name their file, or write `weights random 1`")
         else:
             array = drawn(path, shape, c.seed)
     return float_constant(c.builder, array, path.replace(".", "_"))
@@ -220,7 +220,7 @@ def _positive(b: Builder, x: Value) -> Value:
 
 def _gelu(b: Builder, x: Value) -> Value:
     half = b.apply("mul", x, like(b, x, np.float32(0.5)))
-    inner = b.apply("erf", b.apply("mul", x, like(b, x, np.float32(np.sqrt(0.5)))), type=F32.with_shape(b.type(x).shape))
+    inner = _unary("erf")(b, b.apply("mul", x, like(b, x, np.float32(np.sqrt(0.5)))))
     return b.apply("mul", half, b.apply("add", inner, like(b, x, 1.0)))
 
 

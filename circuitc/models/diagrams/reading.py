@@ -33,7 +33,7 @@ def _read_axis(b: Builder, x: Value, axis: int, place: Affine, lengths: Mapping[
     names = [n for n, _ in place.terms]
     if place.plain and lengths[place.plain] == size:
         return x, names
-    steps = {n: c for n, c in place.terms}
+    steps = dict(place.terms)
     reach = sum(c * (lengths[n] - 1) for n, c in place.terms)
     if place.divisor == 1 and 1 <= len(names) <= 2 and all(c > 0 for c in steps.values()):
         before = max(0, -place.constant)

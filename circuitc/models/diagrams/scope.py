@@ -16,6 +16,7 @@ from .steps import Step, Wire
 from .syntax import Block, Index
 
 MAX_STEPS = 100_000
+MAX_CALLS = 10_000
 MAX_DEPTH = 100
 
 Load = Callable[[str, "Span | None"], "NDArray[Any] | None"]
@@ -30,6 +31,7 @@ class Growing:
     steps: list[Step] = field(default_factory=list)
     titles: dict[tuple[str, ...], str] = field(default_factory=dict)
     wires: int = 0
+    calls: int = 0
 
     def wire(self, name: str, names: tuple[str, ...], axes: tuple[Axis, ...], of: Axis | None = None,
              span: Span | None = None, learned: bool = False) -> Wire:

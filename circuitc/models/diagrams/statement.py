@@ -59,7 +59,8 @@ class Statement:
         """Align an index with an axis of a wire; `told` names the wire."""
         known = self.axes.get(index)
         if known is None and index in self.scope.axes:
-            known = self.axes[index] = (self.scope.axes[index], "")
+            scoped = self.scope.axes[index]
+            unify(scoped, axis, span, f"axis {scoped.told()}", f"index {index} of {told} = {axis.length or '?'}")
         told = f"index {index} of {told} = {axis.length if axis.length is not None else '?'}"
         if known is None:
             self.axes[index] = (axis, told)
