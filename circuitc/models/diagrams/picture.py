@@ -155,7 +155,7 @@ def _box(step: Step, inputs: list[Array], data: list[Array], known: Mapping[int,
         case "reindex":
             return _reading(step, data[0], output)
         case _:
-            shape, label, works_on = "function", step.detail.get("label", step.op), frozenset(
+            shape, label, works_on = "function", str(step.detail.get("label", step.op)), frozenset(
                 step.detail.get("works_on", all_indices))
     return Box(shape, label, tuple(data), (output,), works_on, bold, step.block)
 
