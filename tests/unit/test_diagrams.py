@@ -15,9 +15,10 @@ from circuitc.cli.entry import run as command
 from circuitc.diagnostics import CircuitError
 from circuitc.driver import compile, load
 from circuitc.formats.ncd.parse import parse_diagram
-from circuitc.ir import Graph, run
+from circuitc.ir import Graph, decode, encode, run
 from circuitc.models.diagrams import elaborate, lower
 from circuitc.models.diagrams.cost import cost
+from circuitc.passes import run_passes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "diagrams"
 
@@ -134,7 +135,7 @@ def test_damaged_text_is_told_in_one_line(tmp_path: Path) -> None:
     source = random.Random(1)
     texts = [p.read_text() for p in sorted(EXAMPLES.glob("*.ncd"))]
     told = 0
-    for _ in range(100):
+    for _ in range(60):
         text = source.choice(texts)
         start = source.randrange(len(text))
         damage = source.choice(["", "[", "]", "(", "x", "9", "=", "*", "^2", "\n", "block", "Y[", "0"])
@@ -146,7 +147,7 @@ def test_damaged_text_is_told_in_one_line(tmp_path: Path) -> None:
             said = str(e)
         told += bool(said)
         assert len(said.splitlines()) <= 1, said
-    assert told > 25
+    assert told > 15
 
 
 def test_deep_nesting_is_refused() -> None:
@@ -198,4 +199,17 @@ def test_any_program_has_a_picture_and_costs(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("name", ["attention", "transposed", "kan"])
 def test_native_code_agrees(name: str) -> None:
     build = compile(EXAMPLES / f"{name}.ncd", "llvm", vectors=20)
-    assert build.certificate is not None
+    assert "simulated" in str(build.certificate.evidence)
+
+
+def test_attention_is_quantized_to_whole_numbers() -> None:
+    module = load(EXAMPLES / "attention.ncd")
+    inputs = {p.name: np.random.default_rng(k).uniform(-1, 1, (64, *p.type.shape)).astype(np.float32)
+              for k, p in enumerate(module.entry.inputs)}
+    exact = run_passes(module, "quantize", calibration=inputs)
+    body = exact.entry.body
+    assert isinstance(body, Graph)
+    assert not any(node.type.is_float for node in body.nodes)
+    raw = {p.name: encode(p, inputs[p.name]) for p in exact.entry.inputs}
+    got = decode(exact.entry.outputs[0], run(exact, raw)["Y"])
+    assert np.abs(got - run(module, inputs)["Y"]).max() < 0.05

@@ -112,7 +112,7 @@ def test_damaged_files_are_told_in_one_line(tmp_path: Path) -> None:
     text = json.dumps(convolution())
     source = random.Random(0)
     told = 0
-    for _ in range(150):
+    for _ in range(70):
         start = source.randrange(len(text))
         damaged = text[:start] + source.choice(["", "null", "7", "[]", '"a"', "-1", "{}"]) + text[start
                                                                                                + source.randrange(9):]
@@ -123,7 +123,7 @@ def test_damaged_files_are_told_in_one_line(tmp_path: Path) -> None:
             said = str(e)
         told += bool(said)
         assert len(said.splitlines()) <= 1, said
-    assert told > 100
+    assert told > 40
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -147,7 +147,7 @@ def _box(step: Step, inputs: list[Array], data: list[Array], known: Mapping[int,
         case "softmax" | "norm" | "rms":
             works_on = frozenset(step.detail["over"])
         case "reduce":
-            shape, label = "fold", {"add": "\u03a3"}.get(step.detail["kind"], step.detail["kind"])
+            shape, label = "fold", "\u03a3" if step.detail["kind"] == "add" else str(step.detail["kind"])
             works_on = all_indices - set(output[1])
         case "take":
             shape, label = "learned" if bold else "places", words or "take"
@@ -155,8 +155,8 @@ def _box(step: Step, inputs: list[Array], data: list[Array], known: Mapping[int,
         case "reindex":
             return _reading(step, data[0], output)
         case _:
-            shape, label, works_on = "function", str(step.detail.get("label", step.op)), frozenset(
-                step.detail.get("works_on", all_indices))
+            label = str(step.detail.get("label", step.op))
+            works_on = frozenset(step.detail.get("works_on", all_indices))
     return Box(shape, label, tuple(data), (output,), works_on, bold, step.block)
 
 
