@@ -21,7 +21,7 @@ from .functions import EPSILON
 from .reading import read_places
 from .steps import Affine, Step, Typed, Wire
 
-MAX_ELEMENTS = 1 << 28
+MAX_ELEMENTS = 1 << 26
 _RELATIONS: dict[str, Any] = {"<": operator.lt, "<=": operator.le, "==": operator.eq, "!=": operator.ne,
                               ">": operator.gt, ">=": operator.ge, "": lambda left, right: left}
 
