@@ -21,6 +21,8 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "aiger": "circuitc.formats.aiger:AIGER",
     "aiger-ascii": "circuitc.formats.aiger:AIGER_ASCII",
     "ccir": "circuitc.formats.ccir:CCIR",
+    "ncd": "circuitc.formats.ncd:NCD",
+    "pyncd": "circuitc.formats.pyncd:PYNCD",
     "mgvga": "circuitc.formats.mgvga:MGVGA",
     "mgvga-zip": "circuitc.formats.mgvga:MGVGA_ZIP",
     "bench": "circuitc.formats.bench:BENCH",

@@ -17,6 +17,7 @@ from circuitc.plugins import load_plugin, plugin_names
 
 from .app import app
 from .compile import Json, Model
+from .diagram import cost_lines, costs, svg
 from .output import say, table
 
 
@@ -28,6 +29,8 @@ class View(StrEnum):
     DOT = "dot"
     ORDER = "order"
     LATTICE = "lattice"
+    SVG = "svg"
+    COST = "cost"
 
 
 @app.command("show")
@@ -35,12 +38,20 @@ def show_command(
     model: Model,
     passes: Annotated[str | None, typer.Option(help="A pipeline to run first.")] = None,
     format: Annotated[View, typer.Option(help=(
-        "IR text, figures, or a Graphviz graph: of the ops, or a recurrent network's order or lattice."))] = View.TEXT,
+        "IR text, figures, a Graphviz graph, a neural circuit diagram (svg), what it costs, or a recurrent network's "
+        "order or lattice."))] = View.TEXT,
     cut: Annotated[str, typer.Option(help="How an order cuts cycles: scc, unroll, fca, orient.")] = "fca",
     density: Annotated[float, typer.Option(help="The share of weights that are edges of an order.")] = 0.02,
     as_json: Json = False,
 ) -> None:
-    """Show a model as the compiler sees it: as IR text, as figures, or as a graph."""
+    """Show a model as the compiler sees it: as IR text, as figures, as a graph, as a diagram, or by its costs."""
+    if format is View.SVG:
+        print(svg(model, passes), end="")
+        return
+    if format is View.COST:
+        found = costs(model, passes)
+        say(cost_lines(found), found.rows(), as_json)
+        return
     module = load(model)
     if passes:
         module = run_passes(module, passes)
