@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from circuitc.backends.base import Emission
@@ -107,7 +108,7 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     Answers the program after its last approximate pass, which is what exact passes and artefacts must equal, and the
     program after all passes.
     """
-    text = wish.passes if wish.passes is not None else default_pipeline(module, target)
+    text = wish.passes if wish.passes is not None else default_pipeline(module, target, wish.options)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
     check = _check(wish)
@@ -127,7 +128,12 @@ def _check(wish: Wishes) -> Callable[..., Mapping[str, Any]] | None:
     return partial(prove_exact, seconds=wish.seconds)
 
 
-def default_pipeline(module: Module, target: str) -> str:
+# By the Verilog option `multipliers`: more digits than DIGITS are cheaper as a multiplier block than as adders.
+DIGITS = 4
+PRODUCTS: Mapping[str, str] = MappingProxyType({"dsp": "", "shift-add": "shift-add,", "auto": f"shift-add{{digits={DIGITS}}},"})
+
+
+def default_pipeline(module: Module, target: str, options: Mapping[str, str] = MappingProxyType({})) -> str:
     """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU."""
     graphs = [f.body for f in module.funcs.values() if isinstance(f.body, Graph)]
     if not graphs:
@@ -140,7 +146,8 @@ def default_pipeline(module: Module, target: str) -> str:
         case "llvm":
             return f"{first},lower-to-gates" if logic else first
         case "verilog" if not logic:
-            return f"{first},ranges,scalarize,clean"
+            products = PRODUCTS.get(options.get("multipliers", "auto"), "")
+            return f"{first},ranges,{products}scalarize,clean"
         case _:
             return f"{first},lower-to-gates,sweep-dead"
 

@@ -28,7 +28,8 @@ from .usage import sink_unread_bits
 
 
 class Verilog:
-    """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors."""
+    """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
+    multipliers."""
 
     name = "verilog"
 

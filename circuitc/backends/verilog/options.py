@@ -11,6 +11,7 @@ from .names import is_identifier
 
 HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_last")
 MAX_VECTORS = 1_000_000
+MULTIPLIERS = ("auto", "shift-add", "dsp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Options:
     reset: str = "rst"
     reset_kind: str = "sync"
     vectors: int = 64
+    multipliers: str = "auto"   # what products with constants become, by the passes that are run before
 
 
 def parse_options(given: Mapping[str, str]) -> Options:
@@ -50,6 +52,8 @@ def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
                                 help=f"not each other's, and none of {', '.join(HANDSHAKE)}"))
     if given.get("reset_kind", "sync") not in ("sync", "async"):
         wrong.append(Diagnostic(f"option reset_kind={given['reset_kind']} is not one of sync, async"))
+    if given.get("multipliers", "auto") not in MULTIPLIERS:
+        wrong.append(Diagnostic(f"option multipliers={given['multipliers']} is not one of {', '.join(MULTIPLIERS)}"))
     vectors = given.get("vectors", "0")
     if not (vectors.isascii() and vectors.isdigit() and int(vectors[:9]) <= MAX_VECTORS):
         wrong.append(Diagnostic(f"option vectors={vectors} is not a whole number up to {MAX_VECTORS}"))
