@@ -42,6 +42,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "tabulate": "circuitc.passes.tabulate:Tabulate",
     "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
     "shift-add": "circuitc.passes.shift_add:ShiftAdd",
+    "fold-hardware": "circuitc.passes.fold_hardware:FoldHardware",
     "scalarize": "circuitc.passes.scalarize:Scalarize",
     "lower-to-gates": "circuitc.passes.lower_to_gates:LowerToGates",
     "strash": "circuitc.passes.strash:Strash",

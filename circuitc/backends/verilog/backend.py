@@ -50,7 +50,7 @@ class Verilog:
             raise CircuitError(wrong)
         chosen = parse_options(options)
         faces = interfaces(module, chosen)
-        units = tuple(unit for face in faces.values() for unit in _units(face, faces))
+        units = tuple(u for face in faces.values() for unit in _units(face, faces) for u in (*unit.helpers, unit))
         design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]))
         return _with_bench(design)
 
@@ -136,9 +136,9 @@ def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapp
     if isinstance(body, Netlist):
         return Unit(name, remarks, pins, Gates(body, _bits(inputs), _bits(outputs), reserved))
     callees = {callee: faces[callee] for callee in called(face.func)}
-    scope = graph_items(body, inputs, outputs, Names(*reserved), callees)
+    scope = graph_items(body, inputs, outputs, Names(*reserved), callees, name)
     sink_unread_bits(scope, [word_of(s) for s in inputs])
-    return Unit(name, remarks, pins, tuple(scope.items))
+    return Unit(name, remarks, pins, tuple(scope.items), tuple(scope.helpers.values()))
 
 
 def _bits(signals: Sequence[Signal]) -> list[str]:

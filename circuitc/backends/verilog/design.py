@@ -47,12 +47,13 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One Verilog module: header comments, ports, and a body of items or of gates."""
+    """One Verilog module: header comments, ports, a body of items or of gates, and modules that it alone uses."""
 
     name: str
     remarks: tuple[str, ...]
     pins: tuple[Pin, ...]
     body: tuple[Item, ...] | Gates
+    helpers: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ def latency(face: Interface) -> int:
     return 1 if face.takes_items or face.gives_items else 1 + face.func.schedule.count
 
 
+def interval(face: Interface) -> int:
+    """Give the cycles from one accepted input word to the next, where nobody waits (0: combinational; `until`: at most)."""
+    if not face.clocked:
+        return 0
+    return 1 if face.takes_items else 1 + face.func.schedule.count
+
+
 def port_map(design: Design) -> dict[str, Any]:
     """Describe the top module for people and drivers (plain JSON values)."""
     face = design.top
@@ -37,6 +44,7 @@ def port_map(design: Design) -> dict[str, Any]:
         "schedule": {"kind": func.schedule.kind,
                      "steps": None if func.schedule.kind == "stream" else func.schedule.count},
         "latency": latency(face),
+        "interval": interval(face),
         "ports": [_port(face, s, "input") for s in face.inputs] + [_port(face, s, "output") for s in face.results],
     }
     if face.clocked:
