@@ -95,16 +95,16 @@ def binary(rows: int, columns: int) -> Module:
 def test_binary_layers_simulated(engine: str) -> None:
     if engine != "yosys" and tool_version({"icarus": "vvp"}.get(engine, engine)) is None:
         pytest.skip(f"{engine} is not installed")
-    module = binary(20, 50)
+    module = binary(6, 30)
     build = circuitc.compile(module, options={"vectors": "0"}, verify=False)
     text = build.artefacts[build.main].decode()
-    x = np.random.default_rng(1).choice([-1, 1], (30, 50))
+    x = np.random.default_rng(1).choice([-1, 1], (20, 30))
     expected = circuitc.run(module, {"x": x})
     found = simulate_verilog(text, build.ports, build.module, {"x": x}, engine=engine)
     for name in ("h", "y"):
         np.testing.assert_array_equal(found[name], expected[name])
-    assert text.count("f_count_50 ") == 21, "one module, an instance for each neuron"
-    assert text.count("^ 50'h") + text.count("^ 50'd") == 20, "the weights are a mask"
+    assert text.count("f_count_30 ") == 7, "one module, an instance for each neuron"
+    assert text.count("^ 30'd") == 6, "the weights are a mask"
 
 
 def test_a_layer_takes_a_line_or_two_for_each_neuron() -> None:

@@ -13,8 +13,6 @@ from circuitc.ir import ufixed
 from .design import Item, Pin, Unit
 from .tree import Lines, Word
 
-NO_INLINE = "/*verilator no_inline_module*/"  # or it copies the counter into each place, which takes hours
-ALIGN = 32   # long vectors are cut at multiples of this: simulators compute with words
 INLINE = 15  # bits that are counted where they stand: a module would be longer than the adders
 
 
@@ -42,7 +40,7 @@ def counter_unit(name: str, profile: Sequence[int]) -> Unit:
         layer += 1
     rows = [_row(columns, k, width) for k in (0, 1)]
     lines.append(f"assign count = {rows[0]} + {rows[1]};")
-    body = Item(Lines((NO_INLINE, *lines), (), ()))
+    body = Item(Lines(tuple(lines), (), ()))
     return Unit(name, (f"The number of ones: {bits} bits in {layer} layers of full adders.",), pins, (body,))
 
 
@@ -51,7 +49,7 @@ def _compressed(columns: Sequence[Sequence[Word]], layer: int, lines: list[str])
     found: list[list[Word]] = [[] for _ in range(len(columns) + 1)]
     for k, column in enumerate(columns):
         total = sum(w.width for w in column)
-        n = total // 3 if total < 3 * ALIGN else total // 3 // ALIGN * ALIGN
+        n = total // 3
         if n == 0:
             found[k] += column
             continue
