@@ -2,7 +2,7 @@
 
     python benchmarks/cmvm.py PYTHON_WITH_ALKAID [--repeat N]
 
-PYTHON_WITH_ALKAID is the interpreter of an environment with `alkaid` (LGPL-3; a peer, no part of circuitc). Matrices are
+PYTHON_WITH_ALKAID is the interpreter of an environment with `alkaid` (LGPL-3; a peer, no part of circuitc). Matrices:
 `numpy.random.default_rng(0).integers(-2**(b-1), 2**(b-1), (inputs, outputs))`. Both run in turn, in processes of one
 thread; seconds are processor time, median and range of the repeats. Our adder graph is evaluated on 100 random vectors
 and must equal the matrix product; alkaid's two stages, by its own evaluation, must multiply to the matrix.

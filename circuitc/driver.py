@@ -130,7 +130,8 @@ def _check(wish: Wishes) -> Callable[..., Mapping[str, Any]] | None:
 
 # By the Verilog option `multipliers`: more digits than DIGITS are cheaper as a multiplier block than as adders.
 DIGITS = 4
-PRODUCTS: Mapping[str, str] = MappingProxyType({"dsp": "", "shift-add": "shift-add,", "auto": f"shift-add{{digits={DIGITS}}},"})
+PRODUCTS: Mapping[str, str] = MappingProxyType({
+    "dsp": "", "shift-add": "shift-add,", "auto": f"shift-add{{digits={DIGITS}}},"})
 
 
 def default_pipeline(module: Module, target: str, options: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -170,7 +170,10 @@ class _Writer:
         found = [[self._copy(networks.of(matrix), vector, fraction) for vector in vectors.tolist()]
                  for matrix, vectors in zip(product.matrices(), product.vectors(elements), strict=True)]
         result = product.result(np.array(found, np.int64)).ravel().tolist()
-        return self._apply("stack", *result, shape=t.shape) if t.rank else result[0]
+        if not t.rank:
+            return result[0]
+        return b.apply("stack", *result, shape=t.shape, name=self.node.name, origin=self.node.origin,
+                       span=self.node.span)
 
     def _copy(self, network: Network, inputs: Sequence[Value], fraction: int) -> list[Value]:
         """Write one network; each value in the narrowest type of all it can be."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from circuitc.diagnostics import CircuitError
 from circuitc.ir import SPIN, Builder, Constant, Func, Module, Port, Type, module_of, parse_type, run
 from circuitc.passes import parse_pipeline, run_passes
 from circuitc.simulation import ENGINES, simulate_verilog
-from circuitc.tools import tool_version
+from circuitc.tools import require_tool, run_tool, tool_version
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -24,10 +26,11 @@ def mlp(seed: int, sizes: tuple[int, ...], weights: Type, source: Type, requanti
     rng = np.random.default_rng(seed)
     b = Builder()
     x = value = b.input("x", source.with_shape((sizes[0],)))
-    for k, (columns, rows) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (columns, rows) in enumerate(pairwise(sizes)):
         w = random_raw(rng, weights, (rows, columns) if k % 2 == 0 else (columns, rows))
         spec = "ij,j->i" if k % 2 == 0 else "ji,j->i"
-        value = b.apply("contract", b.constant(Constant(weights.with_shape(w.shape), w)), value, spec=spec, name=f"fc{k}")
+        matrix = b.constant(Constant(weights.with_shape(w.shape), w))
+        value = b.apply("contract", matrix, value, spec=spec, name=f"fc{k}")
         if k + 2 < len(sizes):
             bias = b.constant(Constant(parse_type(f"i5[{rows}]"), rng.integers(-16, 16, rows)))
             value = b.apply("requantize", b.apply("add", value, bias), type=requantized.with_shape((rows,)))
@@ -80,7 +83,7 @@ def test_multipliers_are_shared() -> None:
 
 
 @pytest.mark.skipif(tool_version("iverilog") is None, reason="iverilog is not installed")
-def test_latency_and_interval_are_true(tmp_path) -> None:
+def test_latency_and_interval_are_true(tmp_path: Path) -> None:
     """Count clock edges between two accepted inputs, and from one to its answer, where nobody waits."""
     build = circuitc.compile(run_passes(NETWORK, "fold-hardware{reuse=3}"), options={"vectors": "0"}, verify=False)
     assert (build.ports["latency"], build.ports["interval"]) == (9, 9)
@@ -100,7 +103,6 @@ module bench;
   end
 endmodule
 """)
-    from circuitc.tools import require_tool, run_tool
     run_tool([str(require_tool("iverilog")), "-o", "b.vvp", "net.v", "bench.v"], folder=tmp_path, seconds=60)
     said = run_tool([str(require_tool("vvp")), "-n", "b.vvp"], folder=tmp_path, seconds=60).said
     entered, left = ([int(n) for n in re.findall(rf"{word} (\d+)", said)] for word in ("in", "out"))

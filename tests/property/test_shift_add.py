@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def test_signed_digits_are_canonical(number: int) -> None:
     digits = signed_digits(number)
     assert sum((-1 if negative else 1) << shift for shift, negative in digits) == number
     shifts = [shift for shift, _ in digits]
-    assert all(b - a >= 2 for a, b in zip(shifts, shifts[1:], strict=False)), "no two neighbours"
+    assert all(b - a >= 2 for a, b in pairwise(shifts)), "no two neighbours"
 
 
 @given(seed=SEEDS, depth=st.none() | st.integers(1, 7))
@@ -55,8 +57,9 @@ def test_adders_of_the_benchmark(rows: int, columns: int, bits: int, most: int) 
     assert len(adder_network(matrix).adders) <= most
 
 
-SPECS = (("ij,j->i", "i5[4,6]", "fx<4,2>[6]"), ("j,jk->k", "u4[6]", "fx<5,3>[6,3]"), ("ij,jk->ik", "i3[3,5]", "u4[5,2]"),
-         ("pj,ij->pi", "i4[3,5]", "i3[4,5]"), ("cj,cj->c", "i4[3,4]", "i4[3,4]"), ("cpj,cij->cip", "i3[2,3,4]", "i4[2,2,4]"),
+SPECS = (("ij,j->i", "i5[4,6]", "fx<4,2>[6]"), ("j,jk->k", "u4[6]", "fx<5,3>[6,3]"),
+         ("ij,jk->ik", "i3[3,5]", "u4[5,2]"), ("pj,ij->pi", "i4[3,5]", "i3[4,5]"),
+         ("cj,cj->c", "i4[3,4]", "i4[3,4]"), ("cpj,cij->cip", "i3[2,3,4]", "i4[2,2,4]"),
          ("i,->i", "i6[5]", "u4"), (",->", "i9", "i5"), ("i,j->ij", "u3[2]", "i4[3]"), ("ij,j->ij", "i4[2,3]", "i4[3]"))
 
 

@@ -44,7 +44,7 @@ def _value(text: str, values: dict[str, tuple[int, int]]) -> tuple[int, int]:
         return f"W({value >> low & (1 << high - low + 1) - 1}, {high - low + 1})"
 
     text = re.sub(r"\b(?!W\b)([a-z]\w*)(?:\[(\d+)(?::(\d+))?\])?", name, text.replace("1'd0", "zero"))
-    found = eval(text.replace("{", "joined(").replace("}", ")"), {"W": Vector, "joined": joined})  # noqa: S307
+    found = eval(text.replace("{", "joined(").replace("}", ")"), {"W": Vector, "joined": joined})
     return found.value, found.width
 
 
