@@ -4,7 +4,7 @@
 
 For each width: test accuracy; adders of the two layers' matrices, ours and alkaid's on the same matrices (each checked
 to compute them); seconds to compile to Verilog; and 6-input LUTs of the whole design, argmax included, with products as
-shared adders and as plain `*`: Yosys makes an AIG (`techmap; aigmap`), `yosys-abc` maps it (`strash; dch; if -K 6`).
+shared adders and as plain `*`: Yosys makes an AIG (`techmap; aigmap`), `yosys-abc` maps it (`strash; if -K 6`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def luts(verilog: str) -> int:
         steps = ["read_verilog d.v", "hierarchy -auto-top", "proc", "flatten", "opt", "techmap", "opt", "aigmap",
                  "opt_clean", "write_aiger d.aig"]
         subprocess.run([sys.executable, "-c", MAP, *steps], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        done = subprocess.run([str(require_tool("yosys-abc")), "-q", "read d.aig; strash; dch; if -K 6; print_stats"],
+        done = subprocess.run([str(require_tool("yosys-abc")), "-q", "read d.aig; strash; if -K 6; print_stats"],
                               cwd=folder, check=True, capture_output=True, text=True)
         found = re.search(r"nd =\s*(\d+)", done.stdout)
         assert found is not None, done.stdout

@@ -12,6 +12,7 @@ from circuitc.backends.base import Emission
 from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.ir import OPS, Func, Graph, Module, Netlist, Node, Type
 
+from .axis import axis_wrapper
 from .body import graph_items, word_of
 from .clocked import clocked_unit
 from .design import Design, Gates, Item, Pin, Unit
@@ -29,7 +30,7 @@ from .usage import sink_unread_bits
 
 class Verilog:
     """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
-    multipliers."""
+    multipliers, axis."""
 
     name = "verilog"
 
@@ -60,6 +61,8 @@ class Verilog:
         units = ["\n".join(unit_lines(unit)) for unit in design.units]
         text = "\n\n".join([_ONE_FILE + units[0], *units[1:]] if len(units) > 1 else units) + "\n"
         files = {f"{name}.v": text.encode(), **design.bench}
+        if design.options.axis:
+            files[f"{name}_axis.v"] = axis_wrapper(design.top).encode()
         figures = {**design.figures, "lines": text.count("\n")}
         return Emission(f"{name}.v", files, port_map(design), figures)
 

@@ -24,6 +24,7 @@ class Options:
     reset: str = "rst"
     reset_kind: str = "sync"
     vectors: int = 64
+    axis: bool = False          # whether an AXI-Stream wrapper is written beside the module
     multipliers: str = "auto"   # what products with constants become, by the passes that are run before
 
 
@@ -32,8 +33,8 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    known = {name: value for name, value in given.items() if name != "vectors"}
-    return Options(**known, vectors=int(given.get("vectors", Options().vectors)))
+    known = {name: value for name, value in given.items() if name not in ("vectors", "axis")}
+    return Options(**known, vectors=int(given.get("vectors", Options().vectors)), axis=given.get("axis") == "true")
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
@@ -52,6 +53,8 @@ def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
                                 help=f"not each other's, and none of {', '.join(HANDSHAKE)}"))
     if given.get("reset_kind", "sync") not in ("sync", "async"):
         wrong.append(Diagnostic(f"option reset_kind={given['reset_kind']} is not one of sync, async"))
+    if given.get("axis", "true") not in ("true", "false"):
+        wrong.append(Diagnostic(f"option axis={given['axis']} is not one of true, false"))
     if given.get("multipliers", "auto") not in MULTIPLIERS:
         wrong.append(Diagnostic(f"option multipliers={given['multipliers']} is not one of {', '.join(MULTIPLIERS)}"))
     vectors = given.get("vectors", "0")
