@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from circuitc.diagnostics import error
 from circuitc.ir import (
     BIT,
-    OPS,
     Builder,
     Constant,
     Func,
@@ -28,6 +27,7 @@ from circuitc.ir import (
 from circuitc.ir.ops.reductions import subscripts
 
 from .base import Context, FuncPass
+from .widen import copy_widened
 
 WORD = 32  # bits of a ROM's words: what block RAMs of all makers have
 
@@ -185,21 +185,10 @@ class _Folding:
                                   rounding="floor", overflow="wrap")
 
     def _copied(self, node: Node, operands: Sequence[Value]) -> Value:
-        """Copy a node that may read rows which are not complete yet: what only holds of true rows is cut, not promised.
-
-        Declared types may be narrower than the rule, by what constants upstream are; of registers nothing is known.
-        """
-        b = self.builder
-        if node.op not in OPS or OPS[node.op].declares:
-            attributes = {**node.attributes}
-            if attributes.get("overflow") == "never":
-                attributes["overflow"] = "wrap"
-            return b.copy(replace(node, attributes=attributes), operands)
-        natural = OPS[node.op].result_type([b.type(v) for v in operands], node.attributes, node.type)
-        if node.type.holds(natural):
-            return b.copy(node, operands)
-        wide = b.apply(node.op, *operands, name=node.name, origin=node.origin, span=node.span, **node.attributes)
-        return self._wrapped(wide, node.type.scalar)
+        """Copy a node that may read rows which are not complete yet: promises hold of complete ones only."""
+        if node.attributes.get("overflow") == "never":
+            node = replace(node, attributes={**node.attributes, "overflow": "wrap"})
+        return copy_widened(self.builder, node, operands)
 
     def _since(self, start: int, t: Type) -> Value:
         """Give the number of steps since a step, modulo what the type holds."""

@@ -18,6 +18,7 @@ from circuitc.ir.types import MAX_WIDTH
 
 from .adders import Digit, Network, adder_network, ranges_of, signed_digits
 from .base import Context, GraphPass
+from .widen import copy_widened
 
 Elements = NDArray[np.int64]
 _ROOM = 3  # a partial sum of signed digits may take this many bits more than the sums and factors it is part of
@@ -45,14 +46,19 @@ class ShiftAdd(GraphPass):
     def run(self, graph: Graph, context: Context) -> Graph:
         made: list[dict[str, Any]] = context.facts.setdefault("networks", [])
         networks = _Networks(self.depth)
+        hidden: set[Value] = set()  # values behind adders, whose constants no range shows any more
 
         def rule(b: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
             product = find_product(b, node, operands)
             if product is None or (node.op == "mul" and self.digits is not None and product.digits > self.digits):
-                return None
-            writer = _Writer(b, node)
-            result = writer.write(product, networks)
-            made.append({"value": node.name, **writer.figures()})
+                if hidden.isdisjoint(operands):
+                    return None
+                result = copy_widened(b, node, operands)
+            else:
+                writer = _Writer(b, node)
+                result = writer.write(product, networks)
+                made.append({"value": node.name, **writer.figures()})
+            hidden.add(result)
             return result
 
         return rebuild(graph, rule)

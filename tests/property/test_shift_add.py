@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitc.diagnostics import CircuitError
-from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_type, run
+from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_module, parse_type, run
 from circuitc.ir.generate import random_module
 from circuitc.passes import parse_pipeline, run_passes
 from circuitc.passes.adders import adder_network, evaluate, ranges_of, signed_digits
@@ -115,6 +115,18 @@ def test_products_that_stay() -> None:
         y = builder.apply("contract", x, w, spec="i,i->", **ops)
         module = module_of(Func("f", (Port("x", t),), (Port("y", builder.type(y)),), builder.finish([y])))
         assert not run_passes(module, "shift-add").facts["passes"][0]["changed"]
+
+
+def test_types_that_lean_on_constants() -> None:
+    """7x is at most 105, so 7x + 20 is u7; of 8x - x that cannot be seen."""
+    text = """const #w : u3[1,1] = [[7]]
+const #b : u5[1] = [20]
+func @f(%x: u4[1]) -> (%y: u7[1]) once {
+  %c = contract #w, %x {spec="ij,j->i"} : u7[1]
+  %y = add %c, #b : u7[1]
+  return %y
+}"""
+    run_passes(parse_module(text), "shift-add,scalarize,clean")
 
 
 def test_options_that_make_no_sense() -> None:
