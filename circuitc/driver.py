@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from circuitc.backends.base import Emission
@@ -118,7 +119,9 @@ def prepare(module: Module, target: str, wish: Wishes) -> tuple[Module, Module]:
     if target == "verilog":
         from circuitc.backends.verilog import option_passes
         more = option_passes(wish.options)
-    first = wish.passes if wish.passes is not None else default_pipeline(module, target, lowered=bool(more))
+    first = wish.passes
+    if first is None:
+        first = default_pipeline(module, target, wish.options, lowered=bool(more))
     text = ",".join(part for part in (first, more) if part)
     passes = parse_pipeline(text).passes if text else ()
     exact_from = max((k + 1 for k, p in enumerate(passes) if not p.exact), default=0)
@@ -139,7 +142,14 @@ def _check(wish: Wishes) -> Callable[..., Mapping[str, Any]] | None:
     return partial(prove_exact, seconds=wish.seconds)
 
 
-def default_pipeline(module: Module, target: str, *, lowered: bool = False) -> str:
+# By the Verilog option `multipliers`: more digits than DIGITS are cheaper as a multiplier block than as adders.
+DIGITS = 4
+PRODUCTS: Mapping[str, str] = MappingProxyType({
+    "dsp": "", "shift-add": "shift-add,", "auto": f"shift-add{{digits={DIGITS}}},"})
+
+
+def default_pipeline(module: Module, target: str, options: Mapping[str, str] = MappingProxyType({}), *,
+                     lowered: bool = False) -> str:
     """Choose passes by target and body: logic goes to gates, arithmetic stays words in Verilog and loops on the CPU.
 
     With `lowered` passes that make gates of everything come behind them.
@@ -157,7 +167,8 @@ def default_pipeline(module: Module, target: str, *, lowered: bool = False) -> s
         case "verilog" if lowered:
             return first if logic else f"{first},ranges,clean"
         case "verilog" if not logic:
-            return f"{first},ranges,scalarize,clean"
+            products = PRODUCTS.get(options.get("multipliers", "auto"), "")
+            return f"{first},ranges,{products}scalarize,clean"
         case _:
             return f"{first},lower-to-gates,sweep-dead"
 

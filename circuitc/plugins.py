@@ -44,6 +44,8 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "ranges": "circuitc.passes.ranges:Ranges",
     "tabulate": "circuitc.passes.tabulate:Tabulate",
     "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
+    "shift-add": "circuitc.passes.shift_add:ShiftAdd",
+    "fold-hardware": "circuitc.passes.fold_hardware:FoldHardware",
     "scalarize": "circuitc.passes.scalarize:Scalarize",
     "lower-to-gates": "circuitc.passes.lower_to_gates:LowerToGates",
     "strash": "circuitc.passes.strash:Strash",

@@ -145,6 +145,8 @@ def test_a_call_of_a_stepping_func_is_refused():
     ({"top": "module"}, "option top=module is not a verilog identifier"),
     ({"clk": "x", "reset": "x"}, "options clk=x and reset=x need names of their own"),
     ({"reset_kind": "slow"}, "option reset_kind=slow is not one of sync, async"),
+    ({"axis": "yes"}, "option axis=yes is not one of true, false"),
+    ({"multipliers": "lut"}, "option multipliers=lut is not one of auto, shift-add, dsp"),
     ({"vectors": "-1"}, "option vectors=-1 is not a whole number up to 1000000"),
     ({"vectors": "9" * 30}, f"option vectors={'9' * 30} is not a whole number up to 1000000"),
 ])

@@ -9,6 +9,7 @@ from pyverilog.vparser import ast
 
 from circuitc.ir import Type
 
+from .counters import INLINE, count_width, counter_unit
 from .scope import Scope
 from .sums import compress
 from .tree import Lines, Tree, Word, as_signed, concat, conditional, fit, inverted, literal, repeat, shifted
@@ -161,7 +162,51 @@ def count(scope: Scope, hint: str, columns: Sequence[Sequence[Word]], width: int
     bits = sum(map(len, columns))
     if bits > 2:
         scope.remark(f"{hint}: {bits} bits counted by full adders")
+    if bits <= INLINE:
+        counted = _in_place(scope, hint, columns)
+    else:
+        up = next(k for k, column in enumerate(columns) if column)
+        counted = _by_module(scope, hint, columns[up:])
+        if up:
+            counted = scope.wire(f"{hint}_count", counted.width + up, concat([counted.tree(), literal(up, 0)]))
+    return Term(counted.part(min(width, counted.width) - 1, 0), False, 0, highest)
 
+
+def _by_module(scope: Scope, hint: str, columns: Sequence[Sequence[Word]]) -> Word:
+    """Count by an instance of the module for so many bits; bits of one order share a vector, a mask inverts them."""
+    profile = [len(column) for column in columns]
+    module = f"{scope.module}_count_{'_'.join(map(str, profile))}"
+    if module not in scope.helpers:
+        scope.helpers[module] = counter_unit(module, profile)
+    words = [w for column in columns for w in sorted(column, key=lambda w: (w.signal, w.low, w.inverse))]
+    plain = tuple(replace(w, inverse=False) for w in words)
+    vector = scope.shared.get(plain)
+    if vector is None:
+        vector = scope.wire(f"{hint}_bits", len(plain), concat([w.tree() for w in _runs(plain)]))
+        scope.shared[plain] = vector
+    mask = sum(w.inverse << k for k, w in enumerate(words))
+    given = ast.Xor(vector.tree(), literal(len(words), mask)) if mask else vector.tree()
+    word = scope.wire(f"{hint}_ones", count_width(profile), None)
+    name = scope.names.take(f"{hint}_counter")
+    instance = ast.Instance(module, name, (ast.PortArg("x", given), ast.PortArg("count", word.tree())), ())
+    scope.add(ast.InstanceList(module, (), (instance,)), drives=["count"])
+    return word
+
+
+def _runs(words: Sequence[Word]) -> list[Word]:
+    """Join neighbouring bits of one signal into parts, and give them highest first."""
+    runs: list[Word] = []
+    for w in words:
+        last = runs[-1] if runs else w
+        if runs and w.signal == last.signal and w.low == last.low + last.width:
+            runs[-1] = replace(last, width=last.width + 1)
+        else:
+            runs.append(w)
+    return runs[::-1]
+
+
+def _in_place(scope: Scope, hint: str, columns: Sequence[Sequence[Word]]) -> Word:
+    """Count by full adders here; the bits of the sum as one word."""
     lines: list[str] = []
     wires: list[str] = []
     reads: list[Word] = []
@@ -182,12 +227,11 @@ def count(scope: Scope, hint: str, columns: Sequence[Sequence[Word]], width: int
         p, q = a.text(), b.text()
         return add(f"{p} ^ {q}", f"{p} & {q}", a, b)
 
-    found = compress(columns, full, half)[:min(width, highest.bit_length())]
+    found = compress(columns, full, half)[:count_width([len(column) for column in columns])]
     if lines:
         scope.add(Lines(tuple(lines), tuple(wires), tuple(reads)))
     trees = [literal(1, 0) if bit is None else bit.tree() for bit in reversed(found)]
-    word = scope.wire(f"{hint}_count", len(found), concat(trees)) if len(found) > 1 else found[0] or Word(1)
-    return Term(word, False, 0, highest)
+    return scope.wire(f"{hint}_count", len(found), concat(trees)) if len(found) > 1 else found[0] or Word(1)
 
 
 def _added(scope: Scope, hint: str, terms: Sequence[Term], width: int) -> Tree:

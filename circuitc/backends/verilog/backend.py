@@ -12,6 +12,7 @@ from circuitc.backends.base import Emission
 from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.ir import OPS, Func, Graph, Module, Netlist, Node, Type
 
+from .axis import axis_wrapper
 from .body import graph_items, word_of
 from .clocked import clocked_unit
 from .design import Design, Gates, Item, Pin, Pipeline, Unit
@@ -31,7 +32,7 @@ from .usage import sink_unread_bits
 
 class Verilog:
     """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
-    luts, stages, levels_per_stage, register_inputs, rows."""
+    luts, stages, levels_per_stage, register_inputs, rows, multipliers, axis."""
 
     name = "verilog"
 
@@ -55,7 +56,8 @@ class Verilog:
         chosen = parse_options(options)
         stages = stages_of(module.entry.body, chosen) if isinstance(module.entry.body, Netlist) else None
         faces = interfaces(module, chosen, stages.count + chosen.register_inputs if stages else 0)
-        units = tuple(unit for face in faces.values() for unit in _units(face, faces, chosen, stages))
+        units = tuple(u for face in faces.values() for unit in _units(face, faces, chosen, stages)
+                      for u in (*unit.helpers, unit))
         design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]))
         return _with_bench(design)
 
@@ -65,6 +67,8 @@ class Verilog:
         units = ["\n".join(unit_lines(unit)) for unit in design.units]
         text = "\n\n".join([_ONE_FILE + units[0], *units[1:]] if len(units) > 1 else units) + "\n"
         files = {f"{name}.v": text.encode(), **design.bench}
+        if design.options.axis:
+            files[f"{name}_axis.v"] = axis_wrapper(design.top).encode()
         figures = {**design.figures, "lines": text.count("\n")}
         return Emission(f"{name}.v", files, port_map(design), figures)
 
@@ -175,9 +179,9 @@ def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapp
     if isinstance(body, Netlist):
         return Unit(name, remarks, pins, Gates(body, _bits(inputs), _bits(outputs), reserved))
     callees = {callee: faces[callee] for callee in called(face.func)}
-    scope = graph_items(body, inputs, outputs, Names(*reserved), callees)
+    scope = graph_items(body, inputs, outputs, Names(*reserved), callees, name)
     sink_unread_bits(scope, [word_of(s) for s in inputs])
-    return Unit(name, remarks, pins, tuple(scope.items))
+    return Unit(name, remarks, pins, tuple(scope.items), tuple(scope.helpers.values()))
 
 
 def _bits(signals: Sequence[Signal]) -> list[str]:

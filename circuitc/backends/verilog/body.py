@@ -13,6 +13,7 @@ from pyverilog.vparser import ast
 from circuitc.ir import BIT, SPIN, Constant, Graph, Node, Type, Value, flatten_bits
 
 from .arithmetic import Operand, into
+from .counters import INLINE
 from .interface import Interface, Signal
 from .names import Names
 from .rows import ROWS
@@ -81,8 +82,20 @@ class Body:
                 return self._wire(node, self._table(node), target)
             case "shift" | "convert" if target is None and self._keeps_bits(node):
                 return self.words[node.operands[0]]
+            case "neg" | "not" if target is None and self._is_counted(value):
+                word = self.words[node.operands[0]]
+                return replace(word, inverse=not word.inverse)
             case _:
                 return self._wire(node, ROWS[node.op](self.scope, node, self._operands(node)), target)
+
+    def _is_counted(self, value: Value) -> bool:
+        """Tell whether an inverted bit is only counted, with many others: then the counter's XOR inverts it."""
+        nodes = self.graph.nodes
+        node = nodes[value]
+        single = node.type.width == 1 and nodes[node.operands[0]].type == node.type and (
+            node.type.is_spin or node.op == "not") and not self.words[node.operands[0]].is_constant
+        return single and value not in self.graph.outputs and all(
+            nodes[u].op == "add" and len(nodes[u].operands) > INLINE for u in self.graph.users[value])
 
     def _keeps_bits(self, node: Node) -> bool:
         """Tell whether a change of type leaves every bit where it is."""
@@ -202,8 +215,8 @@ def rom(name: str, argument: str, width: int, entry: Type, patterns: Sequence[in
 
 
 def graph_items(graph: Graph, inputs: Sequence[Signal], outputs: Sequence[Signal], names: Names,
-                callees: Mapping[str, Interface]) -> Scope:
+                callees: Mapping[str, Interface], module: str) -> Scope:
     """Give the items of a module whose body is a scalar graph."""
-    scope = Scope(names)
+    scope = Scope(names, module)
     Body(graph, scope, callees).fill(inputs, outputs)
     return scope

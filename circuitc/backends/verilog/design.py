@@ -69,12 +69,13 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One Verilog module: header comments, ports, and a body of items, of gates, or of gates in a pipeline."""
+    """One Verilog module: header, ports, a body of items, gates, or gates in a pipeline; modules that it alone uses."""
 
     name: str
     remarks: tuple[str, ...]
     pins: tuple[Pin, ...]
     body: tuple[Item, ...] | Gates | Pipeline
+    helpers: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

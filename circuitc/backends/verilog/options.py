@@ -12,13 +12,14 @@ from .names import is_identifier
 
 HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_last")
 GATE = 3  # inputs of the largest gate: what a level of a pipeline is without look-up tables
-FLAGS = ("register_inputs", "rows")
+FLAGS = ("register_inputs", "rows", "axis")
 LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 8), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
+MULTIPLIERS = ("auto", "shift-add", "dsp")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be chosen: the top module's name, a prefix of all module names, clock and reset, test vectors, tables, pipeline."""
+    """What can be chosen: names of modules, clock and reset, test vectors, tables, pipeline, faces, multipliers."""
 
     top: str = ""
     prefix: str = ""
@@ -31,6 +32,8 @@ class Options:
     levels_per_stage: int = 0   # of a pipeline; 0: no pipeline
     register_inputs: bool = False
     rows: bool = False          # inputs of a call come in row by row
+    axis: bool = False          # whether an AXI-Stream wrapper is written beside the module
+    multipliers: str = "auto"   # what products with constants become, by the passes that are run before
 
     @property
     def pipelined(self) -> bool:
@@ -72,6 +75,8 @@ def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
                                 help=f"not each other's, and none of {', '.join(HANDSHAKE)}"))
     if given.get("reset_kind", "sync") not in ("sync", "async"):
         wrong.append(Diagnostic(f"option reset_kind={given['reset_kind']} is not one of sync, async"))
+    if given.get("multipliers", "auto") not in MULTIPLIERS:
+        wrong.append(Diagnostic(f"option multipliers={given['multipliers']} is not one of {', '.join(MULTIPLIERS)}"))
     return wrong + _wrong_numbers(given)
 
 
@@ -86,6 +91,8 @@ def _wrong_numbers(given: Mapping[str, str]) -> list[Diagnostic]:
               if given.get(name, "true") not in ("true", "false")]
     if "stages" in given and "levels_per_stage" in given:
         wrong.append(Diagnostic("options stages and levels_per_stage both say how to cut a pipeline", help="keep one"))
+    if given.get("axis") == given.get("rows") == "true":
+        wrong.append(Diagnostic("options axis and rows do not go together yet", help="keep one"))
     if "register_inputs" in given and not {"stages", "levels_per_stage"} & set(given):
         wrong.append(Diagnostic("option register_inputs is for pipelines", help="add stages or levels_per_stage"))
     return wrong

@@ -24,6 +24,16 @@ def latency(face: Interface) -> int:
     return 1 if face.takes_items or face.gives_items else 1 + face.func.schedule.count
 
 
+def interval(face: Interface) -> int:
+    """Give the cycles from one call's first accepted input word to the next call's, where nobody waits.
+
+    Where each word is an item or goes into a pipeline that is 1; a combinational func has none (0); `until`: at most.
+    """
+    if not face.clocked:
+        return 0
+    return 1 if face.takes_items or face.ranks else (face.rows or 1) + face.func.schedule.count
+
+
 def port_map(design: Design) -> dict[str, Any]:
     """Describe the top module for people and drivers (plain JSON values)."""
     face = design.top
@@ -39,12 +49,11 @@ def port_map(design: Design) -> dict[str, Any]:
         "schedule": {"kind": func.schedule.kind,
                      "steps": None if func.schedule.kind == "stream" else func.schedule.count},
         "latency": latency(face),
+        "interval": interval(face),
         "ports": [_port(face, s, "input") for s in face.inputs] + [_port(face, s, "output") for s in face.results],
     }
     if face.rows:
         found["rows"] = face.rows  # input words of a call, each with one row of every input tensor, row 0 first
-    if face.ranks:
-        found["interval"] = 1  # cycles from one word taken to the next
     if face.clocked:
         found["clock"] = {"name": face.clk, "edge": "rising"}
         found["reset"] = {"name": face.reset, "kind": face.reset_kind, "active": "high"}

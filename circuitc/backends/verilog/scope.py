@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .design import Item
+from .design import Item, Unit
 from .names import Names
 from .tree import Tree, Word, declared_wire
 
 
 class Scope:
-    """Grow a module's items; `wire` declares a driven wire and gives it as a word."""
+    """Grow the items of a module; `wire` declares a driven wire and gives it as a word.
 
-    def __init__(self, names: Names) -> None:
+    `helpers` are modules that the items instantiate, by name.
+    """
+
+    def __init__(self, names: Names, module: str = "") -> None:
         self.names = names
+        self.module = module
+        self.helpers: dict[str, Unit] = {}
         self.items: list[Item] = []
         self.shared: dict[Any, Word] = {}
 

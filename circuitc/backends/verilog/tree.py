@@ -7,7 +7,7 @@ nothing here leaves an extension or a truncation to Verilog's rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyverilog.vparser import ast
@@ -20,7 +20,7 @@ class Word:
     """Some bits, `width` of them: those of a signal from bit `low` up, or of a constant (`signal` is empty).
 
     `whole` says that they are all bits of the signal, so that its plain name will do; `signed` that the signal is
-    declared signed, so that comparisons of the plain name are.
+    declared signed, so that comparisons of the plain name are. `inverse` is for single bits: it means NOT of the bit.
     """
 
     width: int
@@ -29,6 +29,7 @@ class Word:
     whole: bool = True
     signed: bool = False
     value: int = 0
+    inverse: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -56,6 +57,8 @@ class Word:
         """Spell the word as it prints."""
         if self.is_constant:
             return f"{self.width}'d{self.value}"
+        if self.inverse:
+            return f"~{replace(self, inverse=False).text()}"
         if self.whole:
             return self.signal
         high = self.low + self.width - 1
@@ -65,6 +68,8 @@ class Word:
         """Give the word as an expression of its width."""
         if self.is_constant:
             return literal(self.width, self.value)
+        if self.inverse:
+            return ast.Unot(replace(self, inverse=False).tree())
         name = ast.Identifier(self.signal)
         if self.whole:
             return name
