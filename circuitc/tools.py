@@ -85,6 +85,7 @@ TOOLS: dict[str, Tool] = {
     "verilator": Tool("simulate Verilog fast", "apt-get install verilator", ("--version",)),
     "yosys-abc": Tool("optimize logic and prove big circuits equal", "pip install pyosys", ("-q", "version")),
     "pyosys": Tool("read Verilog back", "pip install pyosys"),
+    "ngspice": Tool("simulate the netlists of crossbars", "apt-get install ngspice", ("--version",)),
 }
 
 
