@@ -39,6 +39,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "simplify": "circuitc.passes.simplify:Simplify",
     "ranges": "circuitc.passes.ranges:Ranges",
     "tabulate": "circuitc.passes.tabulate:Tabulate",
+    "partition": "circuitc.passes.partition:Partition",
     "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
     "scalarize": "circuitc.passes.scalarize:Scalarize",
     "lower-to-gates": "circuitc.passes.lower_to_gates:LowerToGates",

@@ -60,7 +60,8 @@ def test_packing_beats_the_tiles_of_a_grid_that_are_not_empty() -> None:
 
 
 def test_a_healthy_partner_cancels_a_stuck_device() -> None:
-    low, high = attainable_pairs([[HEALTHY, STUCK_HRS, STUCK_LRS, STUCK_LRS]], [[HEALTHY, HEALTHY, HEALTHY, STUCK_HRS]], 3)
+    positive, negative = [HEALTHY, STUCK_HRS, STUCK_LRS, STUCK_LRS], [HEALTHY, HEALTHY, HEALTHY, STUCK_HRS]
+    low, high = attainable_pairs([positive], [negative], 3)
     assert low.tolist() == [[-3, -3, 0, 3]]
     assert high.tolist() == [[3, 0, 3, 3]]
     assert attainable_levels([HEALTHY, STUCK_HRS, STUCK_LRS], 3)[0].tolist() == [0, 0, 3]
@@ -68,7 +69,8 @@ def test_a_healthy_partner_cancels_a_stuck_device() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 3), st.integers(0, 3), st.integers(0, 999))
-def test_placements_are_permutations_that_only_help(m: int, n: int, more_rows: int, more_columns: int, seed: int) -> None:
+def test_placements_are_permutations_that_only_help(m: int, n: int, more_rows: int, more_columns: int,
+                                                    seed: int) -> None:
     rng = np.random.default_rng(seed)
     w = rng.integers(-2, 3, (m, n))
     faults = rng.choice([HEALTHY, STUCK_HRS, STUCK_LRS], p=[0.6, 0.2, 0.2], size=(2, m + more_rows, n + more_columns))
