@@ -40,7 +40,7 @@ def transfer_matrix(conductances: Any, wires: Wires = IDEAL) -> Matrix:
     carried = np.zeros((g.shape[1], 0))
     above: Matrix | None = None   # H of the rows so far
     for row in g:
-        complement, injection = _wordline(row, wires)
+        complement, injection = wordline(row, wires)
         if above is None:
             seen, arriving = complement, carried
         else:
@@ -78,37 +78,45 @@ def _through_segment(above: Matrix, injected: Matrix, resistance: float) -> tupl
     return (seen + seen.T) / 2, solved[:, n:] / resistance
 
 
-def _wordline(row: Matrix, wires: Wires) -> tuple[Matrix, Matrix]:
-    """Eliminate a wordline: the conductances that its bitline nodes see, and what one volt drives into them.
+def wordline_response(row: Matrix, wires: Wires) -> tuple[Matrix, Matrix]:
+    """Solve a wordline for its potentials: what one volt on each bitline node gives, and what one from the driver.
 
-    Its nodes have potentials w with (L + D) w = D b + e0 V / r0: L the chain of segments from the driver, D the
-    devices. The currents D (w - b) are then -S b + s V.
+    The potentials w obey (L + D) w = D b + e0 V / r0: L the chain of segments from the driver, D the devices.
     """
     n = len(row)
     first = wires.wordline + wires.wordline_end
     if not first:
-        return np.diag(row), row.copy()
+        return np.zeros((n, n)), np.ones(n)
     if not wires.wordline or n == 1:
         # One node behind the driver: the end, and the one segment of a row of one.
         total = 1.0 / first + row.sum()
-        return np.diag(row) - np.outer(row, row) / total, row / (first * total)
+        return np.tile(row / total, (n, 1)), np.full(n, 1 / (first * total))
     segment = 1.0 / wires.wordline
     bands = np.zeros((2, n))
     bands[0] = row + 2 * segment
     bands[0, 0] = row[0] + 1.0 / first + segment
     bands[0, -1] -= segment
     bands[1, :-1] = -segment
-    right = np.diag(row)
     drive = np.zeros(n)
     drive[0] = 1.0 / first
-    solved = solveh_banded(bands, np.column_stack([right, drive]), lower=True, overwrite_ab=True, check_finite=False)
-    complement = right - row[:, None] * solved[:, :n]
-    return (complement + complement.T) / 2, row * solved[:, n]
+    solved = solveh_banded(bands, np.column_stack([np.diag(row), drive]), lower=True, overwrite_ab=True,
+                           check_finite=False)
+    return solved[:, :n], solved[:, n]
+
+
+def wordline(row: Matrix, wires: Wires) -> tuple[Matrix, Matrix]:
+    """Eliminate a wordline: the conductances that its bitline nodes see, and what one volt drives into them.
+
+    The currents into the bitlines, D (w - b), are then -S b + s V.
+    """
+    from_bitlines, from_driver = wordline_response(row, wires)
+    complement = np.diag(row) - row[:, None] * from_bitlines
+    return (complement + complement.T) / 2, row * from_driver
 
 
 def _parallel_bitlines(g: Matrix, wires: Wires) -> Matrix:
     """Solve the array whose bitlines are each one node: no segment drops a voltage, only the end may."""
-    rows = [_wordline(row, wires) for row in g]
+    rows = [wordline(row, wires) for row in g]
     injection = np.column_stack([injected for _, injected in rows])
     if not wires.bitline_end:
         return injection.T.copy()
