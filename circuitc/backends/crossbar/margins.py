@@ -78,12 +78,19 @@ def gate_margin(weights: Integers, currents: Floats, least: int, one: Floats | N
                 _trace(weights, chosen_least, high))
 
 
-def sum_error(weights: Integers, currents: Floats) -> Sum:
-    """Find the gain that reads a column best, and its worst error over all inputs, with an input that has it."""
-    gain = _best_gain(weights, currents)
+def sum_error(weights: Integers, currents: Floats, one: Floats | None = None, zero: Floats | None = None,
+              gain: float | None = None) -> Sum:
+    """Find the worst error of a column's reading over all inputs, with an input that has it.
+
+    The gain is the one that reads the column best, or the one given; `one` and `zero` are windows, as for gates.
+    """
+    gain = _best_gain(weights, currents) if gain is None else gain
+    up = np.zeros_like(currents) if one is None else gain * one
+    idle = np.zeros_like(currents) if zero is None else gain * zero
     deviation = gain * currents - weights
-    above, below = float(deviation[deviation > 0].sum()), float(-deviation[deviation < 0].sum())
-    return Sum(gain, max(above, below), deviation > 0 if above >= below else deviation < 0)
+    above, below = np.maximum(deviation + up, idle), np.maximum(up - deviation, idle)
+    most, least = float(above.sum()), float(below.sum())
+    return Sum(gain, max(most, least), deviation + up > idle if most >= least else up - deviation > idle)
 
 
 def _extremes(weights: Integers, at_one: Floats, at_zero: Floats, lowest: int, highest: int) -> tuple[Floats, Bits]:
