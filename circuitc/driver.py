@@ -137,6 +137,8 @@ def default_pipeline(module: Module, target: str) -> str:
     match target:
         case "llvm":
             return f"{first},lower-to-gates" if logic else first
+        case "crossbar":
+            return f"{first if logic else 'clean'},partition"
         case "verilog" if not logic:
             return f"{first},ranges,scalarize,clean"
         case _:

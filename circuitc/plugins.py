@@ -65,6 +65,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "verilog": "circuitc.backends.verilog:VERILOG",
     "aiger": "circuitc.backends.aiger:AIGER",
     "blif": "circuitc.backends.blif:BLIF",
+    "crossbar": "circuitc.backends.crossbar.backend:CROSSBAR",
 })
 
 _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({

@@ -1,1 +1,1 @@
-"""The memristor crossbar target: arrays, their physics, mapping of weights to devices, tables for the lab."""
+"""Arrays of memristors as a target: hardware files, mapping, physics, certificates and the bundle of tables."""
