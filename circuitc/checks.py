@@ -6,6 +6,7 @@
 |         | (clocked: whole calls through the handshake)       | the sequencing simulated                              |
 | aiger   | read back by Yosys, vectors                        | proved equal                                          |
 | llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
+| crossbar| the regions rebuilt from the table of devices: proved equal; with `certify`, worst cases worked out again  |
 
 (*) more than 200,000 lines: by our own streaming reader of gates.
 """
@@ -32,8 +33,10 @@ from circuitc.proof import (
     Proof,
     Verdict,
     certify,
+    certify_bundle,
     parse_level,
     simulate_emitted,
+    verify_bundle,
     verify_emitted,
     verify_emitted_aiger,
     verify_emitted_blif,
@@ -216,5 +219,30 @@ def _compare(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], ports
         if not same:
             raise InternalError(f"{what} differs from the interpreter in output {port.name}")
 
+
+def _crossbar(q: Question) -> Iterator[Claim]:
+    """Rebuild the regions from the table of devices; where certificates were asked for, solve the tiles again."""
+    figures = q.emission.figures
+    if figures["wrong_weights"]:
+        yield q.unchecked(f"bad devices leave weights wrong by {figures['wrong_weights']} in all")
+    else:
+        verdict = _ours(lambda: verify_bundle(q.final, q.emission.files))
+        yield q.claim("and its table hold the regions of program.ccir", verdict, q.final)
+    if kind := figures.get("certify"):
+        verdict = _ours(lambda: certify_bundle(q.emission.files, kind))
+        yield q.claim(f"reads every output right ({_CERTIFIED[kind]})", verdict, q.final)
+
+
+_CERTIFIED = {"nominal": "conductances on target", "window": "conductances anywhere in their windows"}
+
+
+def _ours(check: Callable[[], Verdict]) -> Verdict:
+    """Take what a check finds wrong with what was just made for our own fault."""
+    try:
+        return check()
+    except CircuitError as e:
+        raise InternalError(f"what was emitted is wrong: {e.diagnostics[0].message}") from e
+
+
 _CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _gate_list(verify_emitted_aiger),
-                             "blif": _gate_list(verify_emitted_blif), "llvm": _llvm}
+                             "blif": _gate_list(verify_emitted_blif), "llvm": _llvm, "crossbar": _crossbar}

@@ -99,4 +99,4 @@ def figures(design: Design) -> dict[str, Any]:
             "adc_bits_most": max((c.bits for o in outputs if o.kind == "adc" for c in o.columns), default=0),
             "wrong_weights": sum(m.mapped.residual for m in design.regions),
             "bad_devices_on_tiles": sum(int((t.fault != 0).sum()) for t in tiles),
-            "used_percent": f"{100 * used / total:.1f}" if total else "0"}
+            "used_percent": f"{100 * used / total:.1f}" if total else "0", "certify": design.options.certify}

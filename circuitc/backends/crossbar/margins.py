@@ -18,6 +18,7 @@ Integers = NDArray[np.int64]
 Bits = NDArray[np.bool_]
 
 MOST_SUMS = 4096
+ROUNDING = 1e-9   # level steps: a margin must pass what doubles may have lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Gate:
     @property
     def certified(self) -> bool:
         """True where every input is decided rightly."""
-        return self.margin > 0
+        return self.margin > ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Sum:
     @property
     def certified(self) -> bool:
         """True where rounding to the nearest whole number gives S for every input."""
-        return self.error < 0.5
+        return self.error < 0.5 - ROUNDING
 
 
 def gate_margin(weights: Integers, currents: Floats, least: int, one: Floats | None = None,
