@@ -57,7 +57,15 @@ def _devices(bundle: Bundle) -> Iterator[str]:
     stuck = ((table["fault"] == "stuck_lrs") & (table["level"] != top)) | (
         (table["fault"] == "stuck_hrs") & (table["level"] != 0))
     yield from _lines(bundle, "a stuck device's level", stuck, "level")
-    yield from _lines(bundle, "comp", (table["comp"] != 0) & ((table["comp"] != 1) | (table["fault"] != "none")))
+    yield from _lines(bundle, "comp", (table["comp"] != 0) & ((table["comp"] != 1) | ~_beside_bad(bundle)))
+
+
+def _beside_bad(bundle: Bundle) -> Any:
+    """Tell of each device whether it is healthy and shares its digit with a bad one."""
+    table = bundle.table
+    keys = list(zip(*(table[c].tolist() for c in ("tile", "in_net", "out_net", "slice")), strict=True))
+    bad = {key for key, fault in zip(keys, table["fault"], strict=True) if fault != "none"}
+    return np.array([key in bad for key in keys], dtype=bool) & (table["fault"] == "none")
 
 
 def _routing(bundle: Bundle, tile: TileMap, region: RegionMap) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _arc2(bundle: Bundle) -> Files:
     lines = ["low_ch,high_ch,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"]
     for k in _writable(bundle):
         low, high = 1 / table["g_hi_S"][k], 1 / table["g_lo_S"][k]
-        lines.append(f"{table['wl_ch'][k]},{table['bl_ch'][k]},{table['r_target_ohm'][k]:.9g},{low:.9g},{high:.9g},"
+        lines.append(f"{table['wl_ch'][k]},{table['bl_ch'][k]},{table['r_target_ohm'][k]:.6g},{low:.6g},{high:.6g},"
                      f"{bundle.map.physics.v_read:g}")
     yield "arc2.csv", ("\n".join(lines) + "\n").encode()
 
