@@ -61,7 +61,9 @@ class Program:
         return transfer_matrix(self.conductances(tile), self.bundle.wires)
 
     def run(self, inputs: Mapping[str, Any], mode: str = "ir") -> dict[str, Any]:
-        """Run the program on its tiles: raw numbers in and out, as `circuitc.run`; modes ideal, quant, ir, ir-fast, spice.
+        """Run the program on its tiles, in the mode ideal, quant, ir, ir-fast or spice.
+
+        Raw numbers go in and come out, as with `circuitc.run`.
         """
         return run_mode(self.module, self.bundle, inputs, mode)
 

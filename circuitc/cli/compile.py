@@ -55,7 +55,8 @@ def compile_command(
     if require and require.split()[0] not in LEVELS:
         raise error(f"there is no evidence level {require}", help=f"levels are {' > '.join(LEVELS)}")
     with progress() as stage:
-        build = compile(model, target, out or Path("build"), passes=passes, options=_options([*(option or []), *([f"array={array}"] if array else [])]),
+        options = _options([*(option or []), *([f"array={array}"] if array else [])])
+        build = compile(model, target, out or Path("build"), passes=passes, options=options,
                         calibration=calibration, prove=prove,
                         require=require, verify=not no_verify, seconds=time, vectors=vectors, proof=proof or "",
                         progress=stage)

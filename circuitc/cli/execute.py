@@ -94,8 +94,8 @@ def simulate_command(
     Exit status 1 where they differ (with --mode mc they may: it prints how often).
     """
     if target is SimulationTarget.CROSSBAR:
-        on_arrays(model, mode, lambda f: chosen_inputs(f, inputs, exhaustive, random, steps, seed), seeds, seed, seconds,
-                  out, as_json)
+        on_arrays(model, mode, lambda f: chosen_inputs(f, inputs, exhaustive, random, steps, seed), seeds, seed,
+                  seconds, out, as_json)
         return
     module = open_build(model)[0] if model.is_dir() else load(model)
     raw = chosen_inputs(module.entry, inputs, exhaustive, random, steps, seed)

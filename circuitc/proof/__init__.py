@@ -13,8 +13,8 @@ from .vcd import write_vcd
 from .verdict import Counterexample, Verdict
 
 __all__ = [
-    "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Verdict", "certify", "certify_bundle",
-    "parse_level", "proof_json", "proof_line", "prove_exact", "read_design", "read_verilog", "refuse_unwritable",
-    "refuse_unwritable_proof", "simulate_emitted", "verify", "verify_bundle", "verify_emitted", "verify_emitted_aiger",
-    "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
+    "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Verdict", "certify",
+    "certify_bundle", "parse_level", "proof_json", "proof_line", "prove_exact", "read_design", "read_verilog",
+    "refuse_unwritable", "refuse_unwritable_proof", "simulate_emitted", "verify", "verify_bundle",
+    "verify_emitted", "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
 ]

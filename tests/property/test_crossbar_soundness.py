@@ -1,4 +1,4 @@
-"""What is certified is true: every input of small gates, through the solved wires, with conductances in their windows."""
+"""What is certified is true: every input of small gates, through the wires, with conductances in their windows."""
 
 from itertools import product
 from pathlib import Path

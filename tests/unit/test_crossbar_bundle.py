@@ -79,7 +79,7 @@ def test_what_is_read_back_is_the_program(encoding: str, hardware: Path) -> None
 def test_the_same_input_gives_the_same_bytes(hardware: Path) -> None:
     first, second = (files(layers(), hardware, seed="3", spice="true") for _ in range(2))
     assert first == second
-    assert {"map.json", "cells.csv", "array.toml", "tiles.npz", "tile_000.cir", "tile_001.cir", "tile_002.cir"} == {*first}
+    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", *(f"tile_00{k}.cir" for k in range(3))}
 
 
 def test_each_column_of_the_table_is_what_the_tiles_say(hardware: Path) -> None:
@@ -117,7 +117,8 @@ def test_channels_reach_the_table_and_the_instruments_files(hardware: Path, tmp_
     assert [int(r["order"]) for r in program] == list(range(len(program)))
     arc = export(read_bundle(made), "arc2")["arc2.csv"].decode().splitlines()
     assert arc[0] == "low_ch,high_ch,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"
-    assert arc[1].split(",") == [program[0]["wl_ch"], program[0]["bl_ch"], "1.7e+06", "1.54545e+06", "1.88889e+06", "0.2"]
+    lines = program[0]["wl_ch"], program[0]["bl_ch"]
+    assert arc[1].split(",") == [*lines, "1.7e+06", "1.54545e+06", "1.88889e+06", "0.2"]
     bits = export(read_bundle(made), "ni-rram")
     assert bits["tile_000.bitstream"].decode().split() == [str(v) for v in read_bundle(made).levels[0].reshape(-1)]
     assert bits["windows.csv"].decode().splitlines()[2] == "1,90909.0909,111111.111"
@@ -216,11 +217,12 @@ def _moved_bitline(document: Any, rows: list[list[str]], rng: np.random.Generato
 
 
 def _changed_field(document: Any, rows: list[list[str]], rng: np.random.Generator) -> None:
-    row, column = rows[rng.integers(1, len(rows))], int(rng.choice([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]))
+    row, column = rows[rng.integers(1, len(rows))], int(rng.choice([0, 1, 2, *range(5, 18)]))
     row[column] = {"none": "stuck_lrs" if row[10] == "0" else "stuck_hrs"}.get(row[column], row[column] + "1")
 
 
-MUTATIONS = [_flipped_level, _swapped_rows, _swapped_columns, _moved_least, _moved_number, _moved_bitline, _changed_field]
+MUTATIONS = [_flipped_level, _swapped_rows, _swapped_columns, _moved_least, _moved_number, _moved_bitline,
+             _changed_field]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.__name__)
@@ -276,7 +278,8 @@ def test_wrong_options_are_refused(options: dict[str, str], says: str) -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ("", "expected the header"), ("tile,row,col,kind\n0,0\n", ":2: expected 4 fields"),
     ("tile,row,col,kind\n0,16,0,stuck_lrs\n", ":2: row is '16'"),
-    ("tile,row,col,kind\n0,0,0,stuck\n", "no kind of fault 'stuck'"), ("tile,row,col,kind\n-1,0,0,stuck_hrs\n", "tile is")])
+    ("tile,row,col,kind\n0,0,0,stuck\n", "no kind of fault 'stuck'"),
+    ("tile,row,col,kind\n-1,0,0,stuck_hrs\n", "tile is")])
 def test_a_wrong_fault_file_is_refused(text: str, says: str, hardware: Path, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(text)
     with pytest.raises(CircuitError, match=says):
@@ -308,13 +311,13 @@ def test_what_is_not_for_an_array_is_named() -> None:
 
 def test_certificates_may_be_required(hardware: Path, tmp_path: Path) -> None:
     model = ROOT / "examples" / "01_btf_multiplier" / "model.json"
-    build = circuitc.compile(model, "crossbar", out=tmp_path / "b", options={"array": str(hardware), "certify": "window"})
+    build = circuitc.compile(model, "crossbar", options={"array": str(hardware), "certify": "window"})
     assert build.report["figures"]["certified_window"] == 12
     assert "proved: map.json reads every output right (conductances anywhere in their windows)" in build.summary[1]
     assert certify_bundle(build.artefacts, "window").is_equal
     wide = tmp_path / "wide.toml"
     wide.write_text(SMALL + "[device]\nwindow_rel = 0.6\n")
-    with pytest.raises(CircuitError, match="less|only not_checked") as caught:
+    with pytest.raises(CircuitError, match="only not_checked") as caught:
         circuitc.compile(model, "crossbar", options={"array": str(wide), "certify": "window"}, require="reachable")
     assert caught.value.exit_status == 3
 

@@ -30,7 +30,7 @@ CONVENTIONS = {
     "devices": "a device that the table does not list rests at level 0",
     "drive": "a wordline is at v_read where its bit is 1, else at 0; `complement` lines get the inverted bit; a spin s "
              "is the bit (s + 1) / 2, a number is read bit by bit, `planes` being the factors of its bits",
-    "signal": "a signal is the sum of its bitlines' currents, each with its factor, divided by lsb_A",
+    "signal": "a signal is the sum of its bitlines' currents, each with its factor, divided by lsb_ampere",
     "comparator": "the answer is 1 where signal > reference",
     "adc": "a term is round(gain * (signal - offset)); its output adds base ** slice times the terms",
 }
@@ -62,7 +62,7 @@ def _map_json(design: Design, files: Mapping[str, bytes]) -> bytes:
         "physics": {
             "array": array.name, "rows": array.array.rows, "cols": array.array.cols,
             "level_siemens": [_short(g, 9) for g in array.levels.tolist()], "v_read": array.device.v_read,
-            "window_rel": array.device.window_rel, "lsb_A": _short(step(design) * array.device.v_read),
+            "window_rel": array.device.window_rel, "lsb_ampere": _short(step(design) * array.device.v_read),
             "wires_ohm": {"wordline": wires.wordline, "bitline": wires.bitline, "wordline_end": wires.wordline_end,
                           "bitline_end": wires.bitline_end},
             "sense_amp": {"kind": array.sense_amp.kind, "adc_bits": array.sense_amp.adc_bits}},
@@ -108,7 +108,7 @@ def _output(output: Output, mounted: Mounted, design: Design) -> dict[str, Any]:
         gate, column = output.gate, output.columns[0]
         reference = gate.reference + column.constant
         said |= {"reference": _short(reference),
-                 "reference_A": _short(reference * step(design) * design.array.device.v_read),
+                 "reference_ampere": _short(reference * step(design) * design.array.device.v_read),
                  "margin": _short(gate.margin), "margin_window": _short(output.gate_window.margin),
                  "exact": gate.exact, "below": _bits(gate.below), "above": _bits(gate.above)}
     return {**said, "nominal": output.nominal, "window": output.window}

@@ -37,8 +37,8 @@ def _numbers(bundle: Bundle) -> Iterator[str]:
         wanted["r_target_ohm"] = 1 / g
     for column, values in wanted.items():
         yield from _lines(bundle, column, ~np.isclose(table[column], values, rtol=_TOLERANCE, atol=0))
-    if not np.isclose(physics.lsb_A, bundle.step * physics.v_read, rtol=_TOLERANCE, atol=0):
-        yield "map.json: physics.lsb_A is not one level step at v_read"
+    if not np.isclose(physics.lsb_ampere, bundle.step * physics.v_read, rtol=_TOLERANCE, atol=0):
+        yield "map.json: physics.lsb_ampere is not one level step at v_read"
 
 
 def _devices(bundle: Bundle) -> Iterator[str]:
@@ -138,9 +138,9 @@ def _terms(bundle: Bundle, region: RegionMap) -> Iterator[str]:
             key = (term.tile, output.index, term.slice)
             sensed.add(key)
             wanted = {**carried.get(key, {}), **carried.get((term.tile, None, term.slice), {})}
-            if dict(map(tuple, term.bitlines)) != wanted or len(term.bitlines) != len(wanted):
-                yield f"map.json: @{region.func} output {output.index} senses other bitlines of tile {term.tile} than " \
-                      "carry it"
+            if sorted(term.bitlines) != [list(item) for item in sorted(wanted.items())]:
+                yield (f"map.json: @{region.func} output {output.index} senses other bitlines of tile {term.tile} "
+                       "than carry it")
     for tile, output, digit in carried.keys() - sensed:
         if output is not None:
             yield f"map.json: @{region.func}: nothing senses output {output}, slice {digit} of tile {tile}"

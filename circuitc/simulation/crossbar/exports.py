@@ -77,7 +77,7 @@ def _arc2(bundle: Bundle) -> Files:
 
 def _ni_rram(bundle: Bundle) -> Files:
     """A bitstream for each tile, one integer a line by address (row major), and the windows of its levels in ohm."""
-    rows, cols = bundle.shape
+    cols = bundle.shape[1]
     for tile, levels in enumerate(bundle.levels):
         yield f"tile_{tile:03d}.bitstream", ("\n".join(map(str, levels.reshape(-1).tolist())) + "\n").encode()
     half = bundle.map.physics.window_rel

@@ -105,7 +105,7 @@ def _calibrated(machine: RegionMachine, terms: Terms, g: Floats, levels: Any) ->
     inputs, at = np.unique(terms.inputs, return_inverse=True)
     for k, output in enumerate(terms.output.tolist()):
         w = np.rint(np.bincount(at, (moved * digits)[:, k], len(inputs))).astype(np.int64)
-        e = np.bincount(at, (moved * signals)[:, k], len(inputs))
+        e = np.bincount(at, (moved * signals)[:, k], len(inputs)).astype(np.float64)
         least = machine.region.outputs[output].least
         if np.isfinite(reference[k]) and least is not None:
             reference[k] = gate_margin(w, e, least).reference + offset[k]

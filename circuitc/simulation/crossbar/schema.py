@@ -46,7 +46,7 @@ class PhysicsMap(Strict):
     level_siemens: Annotated[list[NotNegative], Field(min_length=2, max_length=256)]
     v_read: Positive
     window_rel: Annotated[float, Field(ge=0, lt=1)]
-    lsb_A: Positive
+    lsb_ampere: Positive
     wires_ohm: WiresMap
     sense_amp: SenseAmpMap
 
@@ -83,7 +83,7 @@ class OutputMap(Strict):
     least: int | None
     terms: list[TermMap]
     reference: Real | None = None
-    reference_A: Real | None = None
+    reference_ampere: Real | None = None
     margin: Real | None = None
     margin_window: Real | None = None
     exact: bool | None = None
