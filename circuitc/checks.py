@@ -16,7 +16,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,12 @@ def _crossbar(q: Question) -> Iterator[Claim]:
     else:
         verdict = _ours(lambda: verify_bundle(q.final, q.emission.files))
         yield q.claim("and its table hold the regions of program.ccir", verdict, q.final)
+    name = str(figures["periphery"])
+    if name in q.emission.files and not figures["wrong_weights"]:
+        verdict = verify_emitted(q.final, q.emission.files[name].decode(), q.emission.ports, seconds=q.seconds,
+                                 method="auto" if q.prove else "random", vectors=q.vectors)
+        same = q.claim("and its models of the tiles compute what program.ccir does", verdict, q.final)
+        yield replace(same, claim=same.claim.replace(q.main, name, 1), artefact=name)
     if kind := figures.get("certify"):
         verdict = _ours(lambda: certify_bundle(q.emission.files, kind))
         yield q.claim(f"reads every output right ({_CERTIFIED[kind]})", verdict, q.final)

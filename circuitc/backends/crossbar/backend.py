@@ -13,6 +13,7 @@ from circuitc.ir import Func, Graph, Module, Port
 from .bundle import bundle_files
 from .design import Design, design_of
 from .options import parse_options, wrong_options
+from .periphery import periphery
 from .regions import region_of
 
 
@@ -42,7 +43,10 @@ class Crossbar:
 
     def emit(self, design: Design) -> Emission:
         """Print the bundle."""
-        return Emission("map.json", bundle_files(design, {}), _ports(design.module.entry), figures(design))
+        verilog, said = periphery(design) if design.options.periphery else (None, "not asked for")
+        files = bundle_files(design, verilog.files if verilog else {})
+        ports = verilog.ports if verilog else _ports(design.module.entry)
+        return Emission("map.json", files, ports, {**figures(design), "periphery": said})
 
 
 CROSSBAR = Crossbar()
