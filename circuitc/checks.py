@@ -33,10 +33,8 @@ from circuitc.proof import (
     Proof,
     Verdict,
     certify,
-    certify_bundle,
     parse_level,
     simulate_emitted,
-    verify_bundle,
     verify_emitted,
     verify_emitted_aiger,
     verify_emitted_blif,
@@ -222,6 +220,8 @@ def _compare(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], ports
 
 def _crossbar(q: Question) -> Iterator[Claim]:
     """Rebuild the regions from the table of devices; where certificates were asked for, solve the tiles again."""
+    from circuitc.proof.crossbar import certify_bundle, verify_bundle
+
     figures = q.emission.figures
     if figures["wrong_weights"]:
         yield q.unchecked(f"bad devices leave weights wrong by {figures['wrong_weights']} in all")

@@ -14,8 +14,7 @@ from circuitc.backends.crossbar.backend import CROSSBAR
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_type, smallest
 from circuitc.passes import run_passes, sample_inputs
-from circuitc.proof import certify_bundle, verify_bundle
-from circuitc.proof.crossbar import region_differences
+from circuitc.proof.crossbar import certify_bundle, region_differences, verify_bundle
 from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import read_bundle
 from circuitc.simulation.crossbar.certificates import findings
