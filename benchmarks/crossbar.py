@@ -10,6 +10,7 @@ OPENBLAS_NUM_THREADS=1 where other work runs beside.
 from __future__ import annotations
 
 import gzip
+import logging
 import statistics
 import sys
 import tempfile
@@ -198,6 +199,7 @@ def _badcrossbar() -> Callable[..., Any] | None:
 
 def main(arguments: list[str]) -> None:
     quick = "--quick" in arguments
+    logging.disable(logging.INFO)   # badcrossbar tells of each step
     folders = [Path(a) for a in arguments if not a.startswith("--")]
     exactness(quick)
     speed(quick)

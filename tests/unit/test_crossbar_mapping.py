@@ -36,7 +36,8 @@ def test_each_weight_lies_in_one_tile_that_has_room(outputs: int, inputs: int, d
     for block in blocks:
         assert len(block.parts) <= columns
         assert len(block.inputs) <= rows
-    if pattern.sum(1).max(initial=0) <= rows:   # nothing is split without need
+    parts, grid = sum(len(b.parts) for b in blocks), -(-inputs // rows) * -(-outputs // columns)
+    if pattern.sum(1).max(initial=0) <= rows and parts <= 4 * grid:   # nothing is split without need
         assert sum(len(b.parts) for b in blocks) == np.count_nonzero(pattern.any(1))
 
 
@@ -51,6 +52,14 @@ def test_a_dense_matrix_is_cut_as_a_grid() -> None:
     blocks = pack(np.ones((50, 70)), 32, 32, effort=0)
     assert len(blocks) == 2 * 3
     assert sorted({tuple(b.inputs[[0, -1]]) for b in blocks}) == [(0, 31), (32, 63), (64, 69)]
+
+
+def test_outputs_that_hardly_share_a_tile_are_cut() -> None:
+    pattern = np.random.default_rng(3).random((64, 20)) < 0.7
+    blocks = pack(pattern, 16, 16, effort=100)
+    assert np.array_equal(covered(blocks, pattern.shape), pattern.astype(int))
+    assert len(blocks) <= 9
+    assert len(pack(pattern[:, :16], 16, 16, effort=100)) == 4
 
 
 def test_packing_beats_the_tiles_of_a_grid_that_are_not_empty() -> None:

@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 
 Indices = NDArray[np.int64]
 
+WORTH_OF_WHOLE = 4   # so many times the tiles of a full grid are paid so that no output is cut
 SHARES = (0.0, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)  # what a shared input is worth against a new one, each tried once
 
 
@@ -45,8 +46,8 @@ class Block:
 def pack(pattern: Any, rows: int, columns: int, *, effort: int = 80_000, seed: int = 0) -> list[Block]:
     """Pack a matrix (outputs x inputs; where it is not zero matters) into tiles of `rows` inputs, `columns` outputs.
 
-    `effort` bounds the improvement, in parts that are placed again; the same seed gives the same tiles. Outputs that
-    read nothing have no part.
+    `effort` bounds the improvement, in parts (of four inputs, as sparse matrices have them) that are placed again; the
+    same seed gives the same tiles. Outputs that read nothing have no part.
     """
     assert rows > 0 and columns > 0, "a tile has rows and columns"
     matrix: Any = csr_matrix(pattern)
@@ -55,22 +56,32 @@ def pack(pattern: Any, rows: int, columns: int, *, effort: int = 80_000, seed: i
     parts = split_outputs(matrix, rows)
     if not parts:
         return []
-    grower = _Grower(parts, matrix.shape[1], rows, columns)
-    everything = np.ones(len(parts), dtype=bool)
-    best = min((grower.grow(everything, share) for share in SHARES), key=len)
+    best, grower = _grown(parts, matrix.shape[1], rows, columns)
+    if len(best) > WORTH_OF_WHOLE * -(-matrix.shape[1] // rows) * -(-matrix.shape[0] // columns):
+        # Nearly dense, and wider than a tile: hardly two outputs share one unless all are cut.
+        parts = split_outputs(matrix, rows, whole=False)
+        best, grower = _grown(parts, matrix.shape[1], rows, columns)
     best = _improve(grower, best, effort, np.random.default_rng(seed))
     return [Block(tuple(parts[p] for p in sorted(tile))) for tile in sorted(best, key=min)]
 
 
-def split_outputs(matrix: Any, rows: int) -> list[Part]:
+def _grown(parts: Sequence[Part], inputs: int, rows: int, columns: int) -> tuple[list[list[int]], _Grower]:
+    """Grow tiles once for each of the `SHARES`, and give the fewest."""
+    grower = _Grower(parts, inputs, rows, columns)
+    everything = np.ones(len(parts), dtype=bool)
+    return min((grower.grow(everything, share) for share in SHARES), key=len), grower
+
+
+def split_outputs(matrix: Any, rows: int, *, whole: bool = True) -> list[Part]:
     """Give each output as parts of at most `rows` inputs; outputs that are cut are cut at the same inputs.
 
-    Cutting at multiples of `rows` of the input's number lets dense outputs share all their tiles.
+    Cutting at multiples of `rows` of the input's number lets dense outputs share all their tiles. With `whole`, an
+    output that fits a tile is not cut.
     """
     parts: list[Part] = []
     for output in range(matrix.shape[0]):
         inputs = matrix.indices[matrix.indptr[output]:matrix.indptr[output + 1]].astype(np.int64)
-        if len(inputs) <= rows:
+        if len(inputs) <= rows and (whole or not len(inputs)):
             pieces = [inputs] if len(inputs) else []
         else:
             cuts = np.flatnonzero(np.diff(inputs // rows)) + 1
@@ -126,7 +137,7 @@ class _Grower:
 
 def _improve(grower: _Grower, tiles: list[list[int]], effort: int, rng: np.random.Generator) -> list[list[int]]:
     """Take some tiles that share inputs apart and grow them again; keep what has no more tiles, and fuller ones."""
-    if len(tiles) < 2:
+    if len(tiles) <= -(-len(grower.degree) // grower.columns):   # no packing has fewer
         return tiles
     driven = [_driven(grower, tile) for tile in tiles]
     while effort > 0:
@@ -136,7 +147,7 @@ def _improve(grower: _Grower, tiles: list[list[int]], effort: int, rng: np.rando
         free = np.zeros(len(grower.degree), dtype=bool)
         for tile in chosen:
             free[tiles[tile]] = True
-        effort -= int(np.count_nonzero(free))
+        effort -= max(int(np.count_nonzero(free)), int(grower.degree[free].sum()) // 4)
         again = grower.grow(free, float(rng.choice(SHARES[1:6])), rng)
         if _worth(again) >= _worth([tiles[t] for t in chosen]):
             tiles = [tile for t, tile in enumerate(tiles) if t not in chosen] + again
