@@ -105,8 +105,8 @@ def speed(quick: bool) -> None:
         assert np.abs(single.reshape(-1) - currents[0]).max() <= 1e-9 * np.abs(currents[0]).max()
         assert np.abs(batch - currents).max() <= 1e-9 * np.abs(currents).max()
         ours = solve + multiply
-        print(f"  badcrossbar: {one_vector:.3f} s a vector ({1000 * one_vector / ours:.0f} times ours for 1000, one at a "
-              f"time), {batched:.2f} s batched ({batched / ours:.1f} times ours)")
+        print(f"  badcrossbar: {one_vector:.3f} s a vector ({1000 * one_vector / ours:.0f} times ours for 1000, one at "
+              f"a time), {batched:.2f} s batched ({batched / ours:.1f} times ours)")
 
 
 def packing(folder: Path) -> None:
@@ -146,8 +146,9 @@ def faults(seeds: int) -> None:
             placed, spent, _ = timed(lambda w=w, low=low, high=high: place(w, low, high), 1)
             left.append(placed.residual)
             seconds.append(spent)
+        clean = np.mean(np.array(left) == 0)
         print(f"stuck {hrs:.2%}/{lrs:.2%}: {np.mean(left):.1f} wrong in all, of {np.mean(still):.0f} compensated in "
-              f"place; none left on {np.mean(np.array(left) == 0):.0%} of {seeds} seeds; {np.median(seconds) * 1e3:.0f} ms")
+              f"place; none left on {clean:.0%} of {seeds} seeds; {np.median(seconds) * 1e3:.0f} ms")
 
 
 def layer(inputs: int, outputs: int, seed: int = 0) -> Module:
@@ -180,7 +181,7 @@ def size(inputs: int, outputs: int) -> None:
     """Write a bundle of a million devices (A11)."""
     module = layer(inputs, outputs)
     design, seconds, _ = timed(lambda: CROSSBAR.build(module, {"periphery": "false"}), 1)
-    (cells, roles), listing, _ = timed(lambda: cells_of(design), 1)
+    cells, roles = cells_of(design)
     print(f"{len(cells):,} devices on {design.tiles} tiles: mapped, solved and certified in {seconds:.1f} s")
     emission, writing, _ = timed(lambda: CROSSBAR.emit(design), 1)
     table = cells_csv(cells, roles, design)

@@ -14,6 +14,6 @@ from .verdict import Counterexample, Verdict
 __all__ = [
     "Certificate", "Claim", "Counterexample", "Evidence", "LEVELS", "NOT_CHECKED", "Proof", "Verdict", "certify",
     "parse_level", "proof_json", "proof_line", "prove_exact", "read_design", "read_verilog",
-    "refuse_unwritable", "refuse_unwritable_proof", "simulate_emitted", "verify", 
+    "refuse_unwritable", "refuse_unwritable_proof", "simulate_emitted", "verify",
     "verify_emitted", "verify_emitted_aiger", "verify_emitted_blif", "weakest", "write_proof", "write_vcd",
 ]
