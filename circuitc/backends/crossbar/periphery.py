@@ -8,7 +8,7 @@ physics) follows in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,7 +66,7 @@ def periphery(design: Design) -> tuple[Emission | None, str]:
     return replace(emission, files={emission.main: (text + "\n").encode()}), emission.main
 
 
-def _with_wrappers(verilog: VerilogDesign, wrapped: Mapping[str, Sequence[str]]) -> VerilogDesign:
+def _with_wrappers(verilog: VerilogDesign, wrapped: Mapping[str, Iterable[str]]) -> VerilogDesign:
     """Put wrappers in the place of the regions' bodies."""
     def unit(u: Unit) -> Unit:
         lines = wrapped.get(u.name)
@@ -142,8 +142,8 @@ def _results(mounted: Mounted, y: str, kind: Any, said: Mapping[int, list[tuple[
             bits.append(terms[0][1])
             continue
         if output.kind == "constant":
-            least, weights = int(region.thresholds[index]), region.weights[index]   # type: ignore[index]
-            bits.append(f"1'b{int(least <= weights[weights < 0].sum())}")
+            weights = region.weights[index]
+            bits.append(f"1'b{int(_least(region, index) <= weights[weights < 0].sum())}")
             continue
         width = 2 + int(np.abs(region.weights[index]).sum() * 2 + abs(_least(region, index))).bit_length()
         base = mounted.mapped.encoded.base
