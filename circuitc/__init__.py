@@ -32,6 +32,8 @@ __all__ = ["Build", "CircuitError", "InternalError", "Module", "__version__", "c
 
 
 def __getattr__(name: str) -> Any:
+    if name == "crossbar":
+        return import_module("circuitc.crossbar")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'circuitc' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

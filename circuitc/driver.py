@@ -166,6 +166,8 @@ def default_pipeline(module: Module, target: str, options: Mapping[str, str] = M
             return f"{first},lower-to-gates" if logic else first
         case "verilog" if lowered:
             return first if logic else f"{first},ranges,clean"
+        case "crossbar":
+            return f"{first if logic else 'clean'},partition"
         case "verilog" if not logic:
             products = PRODUCTS.get(options.get("multipliers", "auto"), "")
             return f"{first},ranges,{products}scalarize,clean"

@@ -43,6 +43,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "simplify": "circuitc.passes.simplify:Simplify",
     "ranges": "circuitc.passes.ranges:Ranges",
     "tabulate": "circuitc.passes.tabulate:Tabulate",
+    "partition": "circuitc.passes.partition:Partition",
     "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
     "shift-add": "circuitc.passes.shift_add:ShiftAdd",
     "fold-hardware": "circuitc.passes.fold_hardware:FoldHardware",
@@ -74,6 +75,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "verilog": "circuitc.backends.verilog:VERILOG",
     "aiger": "circuitc.backends.aiger:AIGER",
     "blif": "circuitc.backends.blif:BLIF",
+    "crossbar": "circuitc.backends.crossbar.backend:CROSSBAR",
 })
 
 _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({

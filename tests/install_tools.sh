@@ -4,6 +4,7 @@ set -u
 missing=""
 command -v iverilog >/dev/null 2>&1 || missing="$missing iverilog"
 command -v verilator >/dev/null 2>&1 || missing="$missing verilator"
+command -v ngspice >/dev/null 2>&1 || missing="$missing ngspice"
 command -v g++ >/dev/null 2>&1 || missing="$missing g++"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -43,6 +43,8 @@ def compile_command(
     vectors: Annotated[int, typer.Option(help="How many random vectors simulation takes.", min=1)] = 1000,
     option: Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE",
                                                      help="An option of the target; may be repeated.")] = None,
+    array: Annotated[str, typer.Option(help="Short for --option array=X: a preset or a hardware file (.toml).",
+                                       show_default=False)] = "",
     as_json: Json = False,
 ) -> None:
     """Compile a model to Verilog, CPU code or a gate list, with a certificate of what was checked.
@@ -54,7 +56,8 @@ def compile_command(
     if require and require.split()[0] not in LEVELS:
         raise error(f"there is no evidence level {require}", help=f"levels are {' > '.join(LEVELS)}")
     with progress() as stage:
-        build = compile(model, target, out or Path("build"), passes=passes, options=_options(option or []),
+        options = _options([*(option or []), *([f"array={array}"] if array else [])])
+        build = compile(model, target, out or Path("build"), passes=passes, options=options,
                         calibration=calibration, prove=prove,
                         require=require, verify=not no_verify, seconds=time, vectors=vectors, proof=proof or "",
                         progress=stage)

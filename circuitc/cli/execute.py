@@ -17,6 +17,7 @@ from circuitc.ir import Func, run
 from circuitc.passes import run_passes, sample_inputs
 
 from .app import EXIT_NO, app
+from .arrays import CrossbarMode, on_arrays
 from .compile import Json, Model
 from .output import progress, say
 
@@ -26,6 +27,13 @@ class RunEngine(StrEnum):
 
     INTERPRETER = "interpreter"
     LLVM = "llvm"
+
+
+class SimulationTarget(StrEnum):
+    """What can be simulated."""
+
+    VERILOG = "verilog"
+    CROSSBAR = "crossbar"
 
 
 class SimulationEngine(StrEnum):
@@ -69,13 +77,26 @@ def run_command(
 def simulate_command(
     model: Annotated[Path, typer.Argument(metavar="MODEL_OR_BUILD", help="A model file, or the folder of a build.",
                                           show_default=False)],
-    engine: Annotated[SimulationEngine, typer.Option(help="The simulator.")] = SimulationEngine.YOSYS,
+    engine: Annotated[SimulationEngine, typer.Option(help="The simulator of Verilog.")] = SimulationEngine.YOSYS,
+    target: Annotated[SimulationTarget, typer.Option(help="What is simulated.")] = SimulationTarget.VERILOG,
+    mode: Annotated[CrossbarMode, typer.Option(help="How currents are known, with --target crossbar.")] =
+    CrossbarMode.IR,
+    seeds: Annotated[int, typer.Option(help="How many arrays --mode mc makes.", min=1)] = 20,
+    seconds: Annotated[float | None, typer.Option(help="Age of the array in seconds, for drift in --mode mc.",
+                                                  show_default=False)] = None,
     inputs: Inputs = None,
     out: Outputs = None,
     exhaustive: Exhaustive = False, random: Random = 0, steps: Steps = 8, seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulate the Verilog of a model or build, and compare with the interpreter; exit status 1 where they differ."""
+    """Simulate the Verilog of a model or build, or the arrays of a bundle, and compare with the interpreter.
+
+    Exit status 1 where they differ (with --mode mc they may: it prints how often).
+    """
+    if target is SimulationTarget.CROSSBAR:
+        on_arrays(model, mode, lambda f: chosen_inputs(f, inputs, exhaustive, random, steps, seed), seeds, seed,
+                  seconds, out, as_json)
+        return
     module = open_build(model)[0] if model.is_dir() else load(model)
     raw = chosen_inputs(module.entry, inputs, exhaustive, random, steps, seed)
     with progress() as stage:

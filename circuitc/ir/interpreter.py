@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,17 +19,20 @@ from .types import Type
 from .values import flatten_bits, unflatten_bits
 
 Values = dict[str, Raw]
+StandIns = Mapping[str, Callable[[Values], Values]]
 
 
-def run(module: Module, inputs: Mapping[str, Raw], func: str = "", state: Mapping[str, Raw] | None = None) -> Values:
+def run(module: Module, inputs: Mapping[str, Raw], func: str = "", state: Mapping[str, Raw] | None = None,
+        stand_ins: StandIns | None = None) -> Values:
     """Call a func (the module's entry by default) on raw numbers, a batch of samples at once.
 
     A `call` port takes [batch, *shape]; a `step` port of a func that steps takes and gives [batch, steps, *shape]. The
     answer has every result port; step outputs of `until` are padded to the limit with the last step's value. `state`
-    gives initial values of registers, [batch, *shape] or [*shape]: needed for those that are free.
+    gives initial values of registers, [batch, *shape] or [*shape]: needed for those that are free. `stand_ins` answer
+    calls of funcs by name instead of their bodies: models of the hardware that computes them.
     """
     f = module.func(func) if func else module.entry
-    return _Run(module).call(f, _checked_inputs(f, inputs), dict(state or {}))
+    return _Run(module, stand_ins or {}).call(f, _checked_inputs(f, inputs), dict(state or {}))
 
 
 def evaluate_body(module: Module, func: Func, values: Sequence[Raw]) -> list[Raw]:
@@ -112,10 +116,10 @@ def _initial(func: Func, batch: int, state: Values) -> list[Raw]:
 
 
 class _Run:
-    """One run of a module: remembers nothing but the module."""
+    """One run of a module: remembers nothing but the module, and who stands in for its funcs."""
 
-    def __init__(self, module: Module) -> None:
-        self.module = module
+    def __init__(self, module: Module, stand_ins: StandIns = MappingProxyType({})) -> None:
+        self.module, self.stand_ins = module, stand_ins
 
     def call(self, func: Func, inputs: Values, state: Values) -> Values:
         batch = len(next(iter(inputs.values()))) if inputs else 1
@@ -176,7 +180,8 @@ class _Run:
         key = (func.name, node.operands)
         if key not in calls:
             arguments = {p.name: values[v] for p, v in zip(func.inputs, node.operands, strict=True)}
-            calls[key] = self.call(func, arguments, {})
+            stand_in = self.stand_ins.get(func.name)
+            calls[key] = stand_in(arguments) if stand_in else self.call(func, arguments, {})
         return calls[key][node.attributes["output"]]
 
 

@@ -52,7 +52,8 @@ class Evidence:
         return mine < wanted or (mine == wanted and self.count >= count)
 
 
-SOLVERLESS = frozenset({"the same object", "structural hashing"})  # complete methods that need no solver
+# Complete methods that need no solver.
+SOLVERLESS = frozenset({"the same object", "structural hashing", "the same weights"})
 NOT_CHECKED = Evidence("not_checked")
 
 

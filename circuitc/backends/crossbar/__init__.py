@@ -1,0 +1,1 @@
+"""Arrays of memristors as a target: hardware files, mapping, physics, certificates and the bundle of tables."""

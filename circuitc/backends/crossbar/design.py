@@ -1,0 +1,80 @@
+"""The tree of the crossbar target: every region in its tiles, every output with the way it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from circuitc.diagnostics import error
+from circuitc.ir import Module
+
+from .array import Array
+from .channels import Channels
+from .fault_file import read_faults
+from .mapping import Mapped, map_region
+from .options import Options
+from .readout import Output, read_outputs
+from .regions import region_of
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A region on the array: its tiles are `first`, `first + 1`, ... of the bundle."""
+
+    mapped: Mapped
+    outputs: tuple[Output, ...]
+    first: int
+
+    @property
+    def name(self) -> str:
+        return self.mapped.region.name
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything that will be printed, decided."""
+
+    module: Module
+    array: Array
+    options: Options
+    regions: tuple[Mounted, ...]
+    channels: Channels | None
+
+    @property
+    def tiles(self) -> int:
+        return sum(len(r.mapped.tiles) for r in self.regions)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs of all regions."""
+        return tuple(o for r in self.regions for o in r.outputs)
+
+
+def design_of(module: Module, options: Options) -> Design:
+    """Map each region of a module in turn; each gets tiles of its own."""
+    array = Array.load(options.array)
+    channels = Channels.load(options.channels) if options.channels else None
+    if channels is not None:
+        channels.check(array)
+    known = _known_faults(array, options)
+    regions: list[Mounted] = []
+    first = 0
+    for func in module.funcs.values():
+        if func.target != "crossbar":
+            continue
+        mapped = map_region(region_of(func), array, wish=options.encoding, seed=options.seed, faults=known[first:])
+        regions.append(Mounted(mapped, tuple(read_outputs(mapped, array)), first))
+        first += len(mapped.tiles)
+    if array.array.count and first > array.array.count:
+        raise error(f"the model needs {first} tiles, array {array.name} has {array.array.count}",
+                    help="use larger tiles, more levels a device, or another encoding")
+    return Design(module, array, options, tuple(regions), channels)
+
+
+def _known_faults(array: Array, options: Options) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+    path = options.faults
+    if not path and array.faults.map:
+        path = str((array.folder / array.faults.map) if array.folder else array.faults.map)
+    return read_faults(path, array.array.rows, array.array.cols) if path else []

@@ -1,0 +1,185 @@
+"""How the outputs of a mapped region are read: comparators and converters, their references, and what is certified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .array import Array
+from .margins import Gate, Sum, gate_margin, sum_error
+from .mapping import Mapped
+from .placing import sign
+from .sensitivity import window_bounds
+from .tile import NONE, Tile
+from .transfer import transfer_matrix
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One sensed signal of a tile: the digit `slice` of `output`, over the tile's inputs.
+
+    `bitlines` lists (bitline, factor): 1 alone, or 1 and -1 for a difference. The signal, in units of one level step,
+    is `constant + sum(currents * bits)` and stands for the whole number `sum(digits * bits)`.
+    """
+
+    tile: int
+    output: int
+    slice: int
+    bitlines: tuple[tuple[int, int], ...]
+    inputs: Integers
+    digits: Integers
+    currents: Floats
+    constant: float
+    driven: Floats   # how far each contribution may move inside the window: the input at 1, and at 0
+    idle: Floats
+
+    @property
+    def bits(self) -> int:
+        """The bits a converter needs to tell all sums of this column apart."""
+        return int(np.abs(self.digits).sum()).bit_length()
+
+
+@dataclass(frozen=True)
+class Output:
+    """How one output is read.
+
+    `comparator`: one column, one decision against `nominal.reference`. `adc`: each column is converted and rounded,
+    the sums are digital. `constant`: the answer never changes. Certificates are for every binary input: `nominal`
+    with each conductance on its target, `window` with each anywhere in its write window; both with the wires.
+    """
+
+    index: int
+    kind: Literal["comparator", "adc", "constant"]
+    columns: tuple[Column, ...]
+    gate: Gate | None
+    gate_window: Gate | None
+    sums: tuple[Sum, ...]
+    sums_window: tuple[Sum, ...]
+    right: bool     # the weights in the tiles are the model's (faults may leave some wrong)
+    lossless: bool  # the converters have the bits that the sums need
+
+    @property
+    def nominal(self) -> bool:
+        """Certified with every conductance on its target."""
+        return self._certified(self.gate, self.sums)
+
+    @property
+    def window(self) -> bool:
+        """Certified with every conductance anywhere inside its write window."""
+        return self._certified(self.gate_window, self.sums_window)
+
+    def _certified(self, gate: Gate | None, sums: tuple[Sum, ...]) -> bool:
+        decided = gate.certified if gate is not None else all(s.certified for s in sums)
+        return self.right and self.lossless and decided
+
+
+def conductances(tile: Tile, array: Array) -> Floats:
+    """Give the target conductance of every device of a tile, in siemens; devices that are not used rest at level 0."""
+    return array.levels[tile.level]
+
+
+def columns_of(mapped: Mapped, array: Array) -> Iterator[Column]:
+    """Solve every tile and give its sensed signals."""
+    step = (array.levels[-1] - array.levels[0]) / (len(array.levels) - 1)
+    for index, tile in enumerate(mapped.tiles):
+        keys, sense = _sense(mapped, tile)
+        g = conductances(tile, array)
+        signals = transfer_matrix(g, array.wires) @ sense / step
+        bounds = window_bounds(g, array.device.window_rel * g, sense, array.wires)
+        driven, idle = (bound / step for bound in bounds)
+        true = np.flatnonzero((tile.row_input != NONE) & (tile.row_role == 0))
+        true = true[np.argsort(tile.row_input[true], kind="stable")]
+        inputs = tile.row_input[true]
+        rail = _complements(tile, inputs) if len(mapped.encoding.row_roles) > 1 else None
+        for k, (output, s) in enumerate(keys):
+            constant, currents = 0.0, signals[true, k]
+            one, zero = driven[true, k], idle[true, k]
+            if rail is not None:
+                constant, currents = float(signals[rail, k].sum()), currents - signals[rail, k]
+                one, zero = one + idle[rail, k], zero + driven[rail, k]
+            digits = _digits(mapped, tile, output, s, inputs)
+            bitlines = tuple((int(b), int(sense[b, k])) for b in np.flatnonzero(sense[:, k]))
+            yield Column(index, output, s, bitlines, inputs, digits, currents, constant, one, zero)
+
+
+def read_outputs(mapped: Mapped, array: Array) -> list[Output]:
+    """Decide for each output how it is read, and certify it."""
+    columns: dict[int, list[Column]] = {output: [] for output in range(mapped.region.outputs)}
+    for column in columns_of(mapped, array):
+        columns[column.output].append(column)
+    return [_output(mapped, array, index, tuple(own)) for index, own in columns.items()]
+
+
+def _output(mapped: Mapped, array: Array, index: int, columns: tuple[Column, ...]) -> Output:
+    region = mapped.region
+    right = _right(mapped, index, columns)
+    binary = len(region.planes) == 1
+    if region.thresholds is not None and binary and len(columns) <= 1 and mapped.encoded.slices == 1:
+        least = int(region.thresholds[index])
+        if not columns or _never_changes(columns[0].digits, least):
+            return Output(index, "constant", columns, None, None, (), (), True, True)
+        c = columns[0]
+        return Output(index, "comparator", columns, gate_margin(c.digits, c.currents, least),
+                      gate_margin(c.digits, c.currents, least, c.driven, c.idle), (), (), right, True)
+    sums = tuple(sum_error(c.digits, c.currents) for c in columns)
+    windows = tuple(sum_error(c.digits, c.currents, c.driven, c.idle, s.gain)
+                    for c, s in zip(columns, sums, strict=True))
+    ideal = array.sense_amp.kind == "ideal"
+    return Output(index, "adc", columns, None, None, sums, windows, right,
+                  ideal or all(c.bits <= array.sense_amp.adc_bits for c in columns))
+
+
+def _never_changes(digits: Integers, least: int) -> bool:
+    return not int(digits[digits < 0].sum()) < least <= int(digits[digits > 0].sum())
+
+
+def _right(mapped: Mapped, index: int, columns: tuple[Column, ...]) -> bool:
+    """Tell whether the digits in the tiles add up to the model's weights."""
+    held = np.zeros(mapped.region.inputs, dtype=np.int64)
+    for c in columns:
+        np.add.at(held, c.inputs, c.digits * mapped.encoded.base ** c.slice)
+    return bool(np.array_equal(held, mapped.region.weights[index]))
+
+
+def _sense(mapped: Mapped, tile: Tile) -> tuple[list[tuple[int, int]], Floats]:
+    """Name a tile's signals by output and slice, and say which bitlines make them."""
+    roles = mapped.encoding.column_roles
+    keys = sorted({(int(o), int(s)) for o, s in zip(tile.column_output, tile.column_slice, strict=True) if o != NONE})
+    sense = np.zeros((len(tile.column_output), len(keys)))
+    for k, (output, s) in enumerate(keys):
+        for bitline in np.flatnonzero((tile.column_output == output) & (tile.column_slice == s)):
+            sense[bitline, k] = -1 if roles[tile.column_role[bitline]] == "neg" else 1
+        if mapped.encoding.shared:
+            reference = (tile.column_role == len(roles)) & (tile.column_slice == s)
+            sense[np.flatnonzero(reference), k] = -1
+    return keys, sense
+
+
+def _complements(tile: Tile, inputs: Integers) -> Integers:
+    """Find the wordlines that carry the inverses of these inputs (rising)."""
+    rows = np.flatnonzero(tile.row_role == 1)
+    order = np.argsort(tile.row_input[rows], kind="stable")
+    assert np.array_equal(tile.row_input[rows][order], inputs), "each input has both of its wordlines"
+    return rows[order]
+
+
+def _digits(mapped: Mapped, tile: Tile, output: int, s: int, inputs: Integers) -> Integers:
+    """Give the whole numbers that the levels on a tile hold for one output and slice, by input (rising)."""
+    encoding = mapped.encoding
+    rows = np.flatnonzero(tile.row_input != NONE)
+    place = np.searchsorted(inputs, tile.row_input[rows])
+    total = np.zeros(len(inputs), dtype=np.int64)
+    for bitline in np.flatnonzero((tile.column_output == output) & (tile.column_slice == s)):
+        column = encoding.column_roles[tile.column_role[bitline]]
+        signs = np.array([sign((role, column)) for role in encoding.row_roles])[tile.row_role[rows]]
+        np.add.at(total, place, signs * tile.level[rows, bitline].astype(np.int64))
+    if encoding.shared:
+        total -= mapped.encoded.offset // mapped.encoded.base ** s % mapped.encoded.base
+    return total

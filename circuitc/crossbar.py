@@ -1,0 +1,97 @@
+"""Bundles of the crossbar target as objects: their cells, their physics, and what they compute.
+
+    bundle = circuitc.crossbar.load("out.xbar")
+    bundle.cells["level"], bundle.transfer(0), bundle.run({"x": x}, mode="ir"), bundle.certificate()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from circuitc.backends.crossbar.array import Array
+from circuitc.backends.crossbar.transfer import transfer_matrix
+from circuitc.build import changed_files
+from circuitc.driver import load as load_model
+from circuitc.ir import Module
+from circuitc.proof.crossbar import region_differences
+from circuitc.simulation.crossbar.agreement import disagreements
+from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
+from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
+from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.modes import run_mode
+from circuitc.simulation.crossbar.montecarlo import Trial, trials
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program with the bundle that holds its regions."""
+
+    folder: Path
+    bundle: Bundle
+
+    @cached_property
+    def module(self) -> Module:
+        """The program, `program.ccir`."""
+        return load_model(self.folder / "program.ccir")
+
+    @cached_property
+    def array(self) -> Array:
+        """The hardware description, `array.toml`."""
+        return Array.load(self.folder / "array.toml")
+
+    @property
+    def cells(self) -> Mapping[str, Any]:
+        """The table of devices: an array for each column of `cells.csv`."""
+        return self.bundle.table.columns
+
+    @property
+    def tiles(self) -> int:
+        return len(self.bundle.map.tiles)
+
+    def conductances(self, tile: int) -> Any:
+        """Give a tile's target conductances, [rows, cols] in siemens."""
+        return self.bundle.siemens[self.bundle.levels[tile]]
+
+    def transfer(self, tile: int) -> Any:
+        """Solve a tile: the current into each sense node for one volt on each wordline, [rows, cols] in siemens."""
+        return transfer_matrix(self.conductances(tile), self.bundle.wires)
+
+    def run(self, inputs: Mapping[str, Any], mode: str = "ir") -> dict[str, Any]:
+        """Run the program on its tiles, in the mode ideal, quant, ir, ir-fast or spice.
+
+        Raw numbers go in and come out, as with `circuitc.run`.
+        """
+        return run_mode(self.module, self.bundle, inputs, mode)
+
+    def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
+        """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""
+        return trials(self.module, self.bundle, inputs, self.array.variation, seeds=seeds, **options)
+
+    def certificate(self) -> list[Finding]:
+        """Solve every tile again and say of each output whether it is certified."""
+        return list(findings(self.bundle))
+
+    def faults(self, *, hashes: bool = True) -> list[str]:
+        """Say all that is wrong: between the table and the map, against the program, in certificates, in files.
+
+        The function is rebuilt from `cells.csv` and `map.json` alone; without `hashes` no digest is looked at.
+        """
+        found = [*disagreements(self.bundle), *region_differences(self.module, self.bundle)]
+        if not found:
+            found = [fault for finding in self.certificate() for fault in finding.faults]
+        if hashes:
+            changed = sorted({*changed_files(self.folder), *changed_since_map(self.bundle)})
+            found += [f"{name} changed since the bundle was made" for name in changed]
+        return found
+
+
+def load(folder: str | Path) -> Program:
+    """Open a bundle; a CircuitError says what is wrong with its files."""
+    return Program(Path(folder), load_bundle(folder))
+
+
+__all__ = ["Program", "load"]

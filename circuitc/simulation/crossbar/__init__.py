@@ -1,0 +1,1 @@
+"""Read bundles of the crossbar target, and run what they describe."""
