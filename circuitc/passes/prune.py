@@ -25,7 +25,8 @@ class Prune(Pass):
 
     APPROXIMATE. `magnitude` takes the smallest weights and `random` any (by `seed`), each layer its share or, with
     `scope=global`, the layers together; `structured` takes whole output neurons of least norm, but for the last layer;
-    `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. The facts list each layer's zeros.
+    `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. The facts list each layer's
+    zeros.
     """
 
     exact: ClassVar[bool] = False
@@ -54,8 +55,9 @@ class Prune(Pass):
             return module
         masks = self._masks(graph, layers)
         result = module.with_func(func.with_body(_masked(graph, layers, masks)))
-        rows: list[dict[str, Any]] = [{"layer": graph.nodes[v].name, "weights": masks[v].size,
-                                       "zeros": int((~masks[v] | (c.array == 0)).sum())} for v, (_, c) in layers.items()]
+        rows: list[dict[str, Any]] = [
+            {"layer": graph.nodes[v].name, "weights": masks[v].size, "zeros": int((~masks[v] | (c.array == 0)).sum())}
+            for v, (_, c) in layers.items()]
         zeros, size = (sum(int(r[k]) for r in rows) for k in ("zeros", "weights"))
         context.facts["layers"] = rows
         context.facts["summary"] = f"pruned {zeros} of {size} weights to zero"

@@ -1,7 +1,8 @@
 """Constant matrices in the order in which a vector unit reads them, and how it multiplies.
 
 A matrix [m, k] becomes panels of as many outputs as there are accumulators: [panel][k // group][output][group].
-Outputs lie along the lanes of a vector, so that one element of the activations, in all lanes, meets a vector of weights.
+Outputs lie along the lanes of a vector, so that one element of the activations, in all lanes, meets a vector of
+weights.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def form_of(target: Target, x: Type, weights: NDArray[Any], sums: Sums) -> Form:
             flip = 128 if is_signed(x) else 0
             sums_of_weights = weights.astype(np.int64).sum(axis=1)
             return Form("bytes", lanes, 4, I32, I8, flip, correction=-flip * sums_of_weights if flip else None)
-        if target.is_x86 and x.lowest >= -(1 << 15) and x.highest < 1 << 15 and -(1 << 15) <= low and high < 1 << 15:
-            return Form("pairs", lanes, 2, I32, I8 if -128 <= low and high <= 127 else ir.IntType(16))
+        if target.is_x86 and x.lowest >= -(1 << 15) and x.highest < 1 << 15 and low >= -(1 << 15) and high < 1 << 15:
+            return Form("pairs", lanes, 2, I32, I8 if low >= -128 and high <= 127 else ir.IntType(16))
     bits = max(32, sums.bits)
     width = next(n for n in (8, 16, 32, 64, bits) if n == bits or -(1 << (n - 1)) <= low <= high < 1 << (n - 1))
     return Form("plain", max(2, target.vector_bits // bits), 1, ir.IntType(bits), ir.IntType(width))

@@ -17,7 +17,10 @@ LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 8), "stages": (1, 1000), "level
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be chosen: the top module's name, a prefix of all module names, clock and reset, test vectors, tables, pipeline."""
+    """What can be chosen.
+
+    The top module's name, a prefix of all module names, clock and reset, test vectors, tables, pipeline.
+    """
 
     top: str = ""
     prefix: str = ""

@@ -1,4 +1,4 @@
-"""What becomes of each op on floats: a form (still a float to the program) or an exact value (a comparison, an index)."""
+"""What each op on floats becomes: a form (still a float to the program) or an exact value (a comparison, an index)."""
 
 from __future__ import annotations
 
@@ -186,7 +186,8 @@ def _select(low: Lowering, value: Value, node: Node) -> Form:
         return uniform(low.exact[condition], one - zero, zero, node.type.rank, Bound(low_, high_, error))
     grid = low.grid(value, low.plan.settings.default.activations)
     x, y = (low.on(v, grid) for v in chosen)
-    return replace(x, value=low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name), bound=None)
+    selected = low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name)
+    return replace(x, value=selected, bound=None)
 
 
 def _compare(low: Lowering, value: Value, node: Node) -> Value:
@@ -223,7 +224,8 @@ def _exceeds(low: Lowering, form: Form, level: Any, *, strict: bool, name: str) 
     threshold = np.where(scale == 0, np.where(always, t.lowest - 1, t.highest), threshold)
     raw = np.frompyfunc(int, 1, 1)(np.clip(threshold, t.lowest - 1, t.highest))
     raw = compact_raw(np.asarray(raw, dtype=object))
-    limit = low.arithmetic.spread(raw, smallest(int(raw.min()), int(raw.max()), t.fraction), t.shape, f"{name}_threshold")
+    scalar = smallest(int(raw.min()), int(raw.max()), t.fraction)
+    limit = low.arithmetic.spread(raw, scalar, t.shape, f"{name}_threshold")
     bit = b.apply("lt", limit, number, name=name)
     if not np.any(flipped):
         return bit
