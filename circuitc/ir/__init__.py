@@ -17,7 +17,7 @@ __all__ = [
     "BIT", "F32", "F64", "ONCE", "OPS", "PLAIN", "SPIN", "STREAM",
     "Attribute", "Body", "Builder", "Constant", "Encoding", "Func", "Graph", "Kind", "Module", "Netlist",
     "NetlistBuilder", "Node", "OpDef", "Port", "Register", "Schedule", "Stepper", "Type", "Value",
-    "aig", "call_steps", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words", "find_op", "fixed", "flatten_bits",
-    "index_type", "module_of", "pack_words", "parse_module", "parse_type", "print_module", "random_raw", "rebuild",
-    "run", "smallest", "ufixed", "unflatten_bits", "unpack_words", "verify_module",
+    "aig", "call_steps", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words", "find_op", "fixed",
+    "flatten_bits", "index_type", "module_of", "pack_words", "parse_module", "parse_type", "print_module", "random_raw",
+    "rebuild", "run", "smallest", "ufixed", "unflatten_bits", "unpack_words", "verify_module",
 ]

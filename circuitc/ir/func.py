@@ -27,8 +27,8 @@ class Encoding:
     """What a port's numbers mean to people; the type never says it.
 
     A real value is `(number - zero_point) * scale + offset`, where number is the value of the port's type. `bit_order`
-    tells how a vector of bits is read as one number (`lsb`: element 0 is the lowest). `levels` are thermometer levels: the
-    last axis of a bit port is `real value > level`.
+    tells how a vector of bits is read as one number (`lsb`: element 0 is the lowest). `levels` are thermometer levels:
+    the last axis of a bit port is `real value > level`.
     """
 
     scale: float = 1.0

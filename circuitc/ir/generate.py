@@ -12,7 +12,6 @@ from .constant import Constant
 from .func import ONCE, PLAIN, Encoding, Func, Module, Port, Rate, Register, Schedule
 from .generate_nodes import Growth
 from .graph import Value
-
 from .netlist import ARITY, MAX_LUT_INPUTS, WORD_INPUTS, Kind, Netlist, table_words
 from .types import BIT, Type
 from .values import random_raw

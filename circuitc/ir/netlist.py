@@ -48,8 +48,9 @@ class Netlist:
     `data` has one number a node: the truth table of a LUT (as uint64 bits), the threshold of a threshold gate, else 0;
     empty where there is no such gate. `weight` runs parallel to `fanin`: the weights of threshold gates, and the rows
     64 and up of tables of 7 and 8 inputs, a word each at the gate's first one or three fan-ins; else 0, and empty where
-    there is neither. `table` puts a table together. Arrays are read-only. `names` gives some nodes the name they had in the source, with the
-    place in the model they came from in parentheses behind it where it is known: `carry (net.json:layers[0])`.
+    there is neither. `table` puts a table together. Arrays are read-only. `names` gives some nodes the name they had in
+    the source, with the place in the model they came from in parentheses behind it where it is known:
+    `carry (net.json:layers[0])`.
     """
 
     inputs: int

@@ -55,7 +55,8 @@ def _gates_by_shape(netlist: Netlist) -> dict[Shape, Int64]:
     luts = np.flatnonzero(netlist.kind == Kind.LUT)
     if len(luts):
         arity = np.diff(netlist.offset)[luts].astype(np.int64)
-        more = [np.where(arity > WORD_INPUTS + (k > 0), netlist.weight[netlist.offset[luts] + np.minimum(k, arity - 1)], 0)
+        first_edge = netlist.offset[luts]
+        more = [np.where(arity > WORD_INPUTS + (k > 0), netlist.weight[first_edge + np.minimum(k, arity - 1)], 0)
                 for k in range(3) if arity.max() > WORD_INPUTS + (k > 0)]
         facts = np.stack([arity, netlist.data[luts], *more], axis=1)
         _, first, which = np.unique(facts, axis=0, return_index=True, return_inverse=True)

@@ -25,7 +25,6 @@ from circuitc.diagnostics import CircuitError, Diagnostic, Span, nearest
 from .constant import Constant
 from .func import MAX_STEPS, Func, Module, Port
 from .graph import Graph, Node
-
 from .netlist import Netlist
 from .netlist_analysis import broken_invariants
 from .ops import OPS, find_op

@@ -78,8 +78,9 @@ class Prune(Pass):
             return module
         masks = self._masks(func, graph, layers, context.facts)
         result = module.with_func(func.with_body(_masked(graph, layers, masks)))
-        rows: list[dict[str, Any]] = [{"layer": graph.nodes[v].name, "weights": masks[v].size,
-                                       "zeros": int((~masks[v] | (c.array == 0)).sum())} for v, (_, c) in layers.items()]
+        rows: list[dict[str, Any]] = [
+            {"layer": graph.nodes[v].name, "weights": masks[v].size, "zeros": int((~masks[v] | (c.array == 0)).sum())}
+            for v, (_, c) in layers.items()]
         zeros, size = (sum(int(r[k]) for r in rows) for k in ("zeros", "weights"))
         context.facts["layers"] = rows
         context.facts["summary"] = f"pruned {zeros} of {size} weights to zero"

@@ -28,13 +28,14 @@ from .quantization.weights import WeightChoice
 class Quantize(Pass):
     """Replace floats of the main func by integers and fixed point, on ranges that calibration data shows.
 
-    APPROXIMATE, and exact from there on: no float is left. `weights` are i1..i16, binary, ternary or a fixed-point type;
-    `activations` are bits such as 8 (signed where needed), i8, u8 or a type, and so are `inputs` (as activations, if
-    none) and `outputs`. With `scales=arbitrary` a rounding is a product with an integer constant of `multiplier` bits.
-    `layers="fc1:weights=i4,activations=6;fc2:granularity=tensor"` says what differs for layers, by name. `budget` picks
-    the bits of weights: "bits=20000" in all, "accuracy=0.95" or "drop=0.01" with `labels` in the calibration data.
-    Functions of up to `functions` bits are tables up to `table` bits, else straight pieces with a bound over all inputs.
-    The facts hold the ranges' effect on each layer, its sensitivity, the measured error, and a bound of the error.
+    APPROXIMATE, and exact from there on: no float is left. `weights` are i1..i16, binary, ternary or a fixed-point
+    type; `activations` are bits such as 8 (signed where needed), i8, u8 or a type, and so are `inputs` (as activations,
+    if none) and `outputs`. With `scales=arbitrary` a rounding is a product with an integer constant of `multiplier`
+    bits. `layers="fc1:weights=i4,activations=6;fc2:granularity=tensor"` says what differs for layers, by name. `budget`
+    picks the bits of weights: "bits=20000" in all, "accuracy=0.95" or "drop=0.01" with `labels` in the calibration
+    data. Functions of up to `functions` bits are tables up to `table` bits, else straight pieces with a bound over all
+    inputs. The facts hold the ranges' effect on each layer, its sensitivity, the measured error, and a bound of the
+    error.
     """
 
     exact: ClassVar[bool] = False
@@ -124,7 +125,8 @@ class Quantize(Pass):
 
 def _summary(facts: Mapping[str, Any]) -> str:
     """Say in a line what was done and what it cost."""
-    parts = [f"quantized {len(facts['layers'])} layers, {sum(r['weight_bits'] for r in facts['layers'])} bits of weights"]
+    bits = sum(r["weight_bits"] for r in facts["layers"])
+    parts = [f"quantized {len(facts['layers'])} layers, {bits} bits of weights"]
     for name, found in facts["evidence"]["outputs"].items():
         if "accuracy" in found:
             parts.append(f"{name}: accuracy {found['accuracy']:.4f} (before {found['accuracy_before']:.4f})")

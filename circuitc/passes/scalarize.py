@@ -20,8 +20,8 @@ class Scalarize(GraphPass):
 
     What stays of tensors: `element` takes scalars out of inputs and call results, `stack` puts them together for
     outputs, call operands and `pack`, and `table` keeps its rank-1 constant. Sums are n-ary `add`s; views, joins and
-    constant indices become wiring. With `ahead` the comparisons of two rounds of `argmax` and `argmin` are made at once:
-    less deep, by up to twice as many comparisons.
+    constant indices become wiring. With `ahead` the comparisons of two rounds of `argmax` and `argmin` are made at
+    once: less deep, by up to twice as many comparisons.
     """
 
     ahead: bool = False

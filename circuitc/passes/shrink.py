@@ -79,7 +79,9 @@ def _find(graph: Graph, ranges: tuple[Interval | None, ...], value: Value) -> _C
     for place in (0, 1):
         weights, x = graph.nodes[node.operands[place]], graph.nodes[node.operands[1 - place]]
         summed = mine[1 - place]
-        if not weights.is_constant or x.is_constant or len(summed) != 1 or summed in result or summed not in mine[place]:
+        if not weights.is_constant or x.is_constant:
+            continue
+        if len(summed) != 1 or summed in result or summed not in mine[place]:
             continue
         axis = mine[place].index(summed)
         found = ranges[node.operands[1 - place]]
@@ -112,7 +114,9 @@ def _reaches(graph: Graph, value: Value) -> bool:
         return _reaches(graph, node.operands[0])
     if node.op in _ELEMENTWISE:
         return all(_reaches(graph, v) for v in node.operands)
-    return node.op == "contract" and _row_axis(graph.nodes[node.operands[0]], graph.nodes[node.operands[1]], node) is not None
+    if node.op != "contract":
+        return False
+    return _row_axis(graph.nodes[node.operands[0]], graph.nodes[node.operands[1]], node) is not None
 
 
 def _row_axis(a: Node, b: Node, node: Node) -> tuple[int, int] | None:

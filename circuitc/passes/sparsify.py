@@ -33,7 +33,8 @@ class Sparsify(GraphPass):
 
     def run(self, graph: Graph, context: Context) -> Graph:
         layers = weights_of(graph)
-        chosen: dict[str, tuple[int, Storage]] = {graph.nodes[v].name: (place, self._storage(c)) for v, (place, c) in layers.items()}
+        chosen: dict[str, tuple[int, Storage]] = {
+            graph.nodes[v].name: (place, self._storage(c)) for v, (place, c) in layers.items()}
         rows: list[dict[str, Any]] = context.facts.setdefault("constants", [])
         rows += [{"layer": graph.nodes[v].name, "zeros": round(_zeros(c), 4), "storage": chosen[graph.nodes[v].name][1],
                   "numbers": stored_numbers(c, chosen[graph.nodes[v].name][1]), "of": c.type.size}

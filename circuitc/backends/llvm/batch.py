@@ -1,7 +1,8 @@
 """A graph over a block of samples: each value gets a leading axis of samples, and products read their weights once.
 
 Samples are independent, so an op over a block is the same op with one more axis. Values that depend on no input keep
-their type. The rows of `_RULES` are the ops for which this pays or costs nothing; a graph with others is not written so.
+their type. The rows of `_RULES` are the ops for which this pays or costs nothing; a graph with others is not written
+so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _FEWEST = 1 << 12          # weights for which a block pays
 
 
 def blocks_of(func: Func, graph: Graph) -> dict[int, Graph]:
-    """Give the graph over blocks of samples, by their size, largest first; empty where samples are better one by one."""
+    """Give the graph over blocks of samples by their size, largest first; empty where samples are better one by one."""
     if func.registers or func.schedule.kind != "once" or not _pays(graph):
         return {}
     nodes = [graph.nodes[v] for v in graph.live if v >= graph.inputs and not graph.nodes[v].is_constant]

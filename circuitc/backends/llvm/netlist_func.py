@@ -106,7 +106,7 @@ class _NetlistFunc(Rows):
         kernel.finish()
 
     def _packed_rows(self) -> ir.Function:
-        """Write `<prefix>_packed_rows`: gates read and write the caller's rows; a part of a vector goes through ours."""
+        """Write `<prefix>_packed_rows`: gates read and write the caller's rows; part of a vector goes through ours."""
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed_rows", list(PACKED), internal=False)
         scratch, words, pitch, source, target = kernel.arguments
         b, lanes, tiles = kernel.builder, self.lanes, self.tiles

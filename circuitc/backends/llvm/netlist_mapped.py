@@ -22,9 +22,9 @@ WORTH_ABC = 1000  # steps; below, starting ABC (0.1 s) takes longer than our own
 def mapped(netlist: Netlist) -> tuple[Program, str]:
     """Give a netlist in few steps, and whose cover that is.
 
-    ABC is faster than ours and as good (voter 5,411 steps against 5,394, multiplier 10,146 against 11,313). Its answer is
-    compared with the netlist on all patterns or on 4,096; one that differs is not used. Gates of three and more inputs
-    are steps already, better ones than their ANDs would give.
+    ABC is faster than ours and as good (voter 5,411 steps against 5,394, multiplier 10,146 against 11,313). Its answer
+    is compared with the netlist on all patterns or on 4,096; one that differs is not used. Gates of three and more
+    inputs are steps already, better ones than their ANDs would give.
     """
     program = program_of(netlist)
     if program.steps < WORTH_ABC or np.any(netlist.kind > Kind.XOR) or find_tool("yosys-abc") is None:

@@ -1,8 +1,8 @@
 """The order in which steps are evaluated: each shortly before it is used, and what frees registers at once.
 
 The base is depth first from the outputs. On top of that, whenever a step has been taken, every step that has become
-possible and is the last reader of one of its operands is taken too: it makes one value and ends at least one. On the EPFL
-voter this halves the values that have to wait in memory (1,000 to 420), and the code runs 1.4 times as fast.
+possible and is the last reader of one of its operands is taken too: it makes one value and ends at least one. On the
+EPFL voter this halves the values that have to wait in memory (1,000 to 420), and the code runs 1.4 times as fast.
 """
 
 from __future__ import annotations

@@ -136,7 +136,8 @@ def plain_step(v: str, result: str, table: int, names: Sequence[str]) -> Iterato
 def _binary_steps(table: int) -> tuple[list[tuple[int, int, int]], int]:
     """Give a function of three values in steps of two (see `binary`), and the literal of the answer."""
     one = binary(Program(3, np.array([table], np.uint8), np.array([[1, 2, 3]], np.int32), np.array([8], np.int32)))
-    return [(t, x, y) for t, (x, y, _) in zip(one.table.tolist(), one.operand.tolist(), strict=True)], int(one.outputs[0])
+    steps = [(t, x, y) for t, (x, y, _) in zip(one.table.tolist(), one.operand.tolist(), strict=True)]
+    return steps, int(one.outputs[0])
 
 
 def _two_operands(v: str, result: str, table: int, x: str, y: str) -> Iterator[str]:

@@ -26,8 +26,8 @@ class Table:
     """The kernel's text and name, and the data it reads.
 
     It is called as straight-line code is, and with (runs, operands, results). Working memory is `rows` vectors: false,
-    inputs, values; only one tile is evaluated. A run is (truth table's place in the switch, number of steps); `operands` are rows (x, y, z, result) of each
-    step; `results` are literals of rows.
+    inputs, values; only one tile is evaluated. A run is (truth table's place in the switch, number of steps);
+    `operands` are rows (x, y, z, result) of each step; `results` are literals of rows.
     """
 
     text: str

@@ -1,7 +1,8 @@
 """Constant matrices in the order in which a vector unit reads them, and how it multiplies.
 
 A matrix [m, k] becomes panels of as many outputs as there are accumulators: [panel][k // group][output][group].
-Outputs lie along the lanes of a vector, so that one element of the activations, in all lanes, meets a vector of weights.
+Outputs lie along the lanes of a vector, so that one element of the activations, in all lanes, meets a vector of
+weights.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Products with constant matrices, register-blocked: a tile of rows times a panel of outputs in one loop.
 
 Each step along the summed index loads the weights of a panel once and multiplies them with one element of each row, so
-that weights are read once for ROWS rows. A matrix-vector product has one row and takes several panels at a time, so that
-as many sums are under way as the multiplier's latency asks for.
+that weights are read once for ROWS rows. A matrix-vector product has one row and takes several panels at a time, so
+that as many sums are under way as the multiplier's latency asks for.
 """
 
 from __future__ import annotations

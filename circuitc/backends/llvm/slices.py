@@ -38,7 +38,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """A packed matrix: slice s has the steps starts[s] to starts[s + 1]; step t takes `places[t]` of the window at bases[t]."""
+    """A packed matrix: slice s has the steps starts[s] to starts[s + 1].
+
+    Step t takes `places[t]` of the window at bases[t].
+    """
 
     starts: NDArray[np.int32]
     bases: NDArray[np.int32]

@@ -1,4 +1,4 @@
-"""Matrix-vector products with a constant stored as its non-zeros: rows of single numbers, or of groups of neighbours."""
+"""Matrix-vector products with a constant stored as its non-zeros: rows of single numbers, or groups of neighbours."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sparse matrix times a block of vectors: samples lie along the lanes, each non-zero is read once for all of them.
 
-Only floats are multiplied so. Of bytes the dense product takes no longer at 90 % zeros: one instruction adds 64 products,
-where here it would be 16, after widening.
+Only floats are multiplied so. Of bytes the dense product takes no longer at 90 % zeros: one instruction adds 64
+products, where here it would be 16, after widening.
 """
 
 from __future__ import annotations

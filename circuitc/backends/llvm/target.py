@@ -23,8 +23,10 @@ PROCESSORS = {
              "apple-m1 apple-m2 apple-m3",
     },
 }
-VNNI = frozenset("cascadelake cooperlake icelake-client icelake-server tigerlake rocketlake sapphirerapids emeraldrapids "
-                 "graniterapids znver4 znver5 alderlake raptorlake meteorlake".split())
+VNNI = frozenset({
+    "cascadelake", "cooperlake", "icelake-client", "icelake-server", "tigerlake", "rocketlake", "sapphirerapids",
+    "emeraldrapids", "graniterapids", "znver4", "znver5", "alderlake", "raptorlake", "meteorlake",
+})
 BASELINE = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 
 

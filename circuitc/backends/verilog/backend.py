@@ -233,7 +233,8 @@ def _figures(module: Module, units: Sequence[Unit], top: Interface) -> dict[str,
     registers = sum(len(p.gates.netlist.outputs) + p.ranks for p in pipes)
     nodes = [f.body.nodes[v] for f in needed(module) if isinstance(f.body, Graph) for v in f.body.live]
     return {"modules": len(units), "gates": gates, "ops": sum(n.op in OPS for n in nodes), "items": items,
-            "trusted_to_fit": sum(n.attributes.get("overflow") == "never" for n in nodes), "latency": latency(top), "registers": registers}
+            "trusted_to_fit": sum(n.attributes.get("overflow") == "never" for n in nodes),
+            "latency": latency(top), "registers": registers}
 
 
 def _with_bench(design: Design) -> Design:

@@ -70,7 +70,7 @@ def _paired(table: int, inputs: int, inverse: int) -> str:
             gate = f"({gate})"
         rest = _expression(_joined(zero, one, i, inputs), inputs, inverse)
         spelled = {f"{{{i}}}": gate, f"{{{inverse + i}}}": f"~{gate}"}
-        return re.sub(r"\{\d+\}", lambda found: spelled.get(found[0], found[0]), rest)
+        return re.sub(r"\{\d+\}", lambda found, spelled=spelled: spelled.get(found[0], found[0]), rest)
     return ""
 
 

@@ -35,8 +35,9 @@ class Signal:
 class Interface:
     """How one func looks from outside.
 
-    A combinational func is the module `module` with its ports; pipelined, that module has a clock and handshakes. Every other func is a combinational `step` (ports:
-    inputs, registers, outputs, next registers, `done` for `until`) and the clocked `module` around it.
+    A combinational func is the module `module` with its ports; pipelined, that module has a clock and handshakes. Every
+    other func is a combinational `step` (ports: inputs, registers, outputs, next registers, `done` for `until`) and the
+    clocked `module` around it.
     """
 
     func: Func

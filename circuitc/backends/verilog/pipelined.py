@@ -93,7 +93,8 @@ def _protocol(face: Interface, stages: Stages) -> list[str]:
 
 def _pins(face: Interface) -> tuple[Pin, ...]:
     flag = Type("fixed", 1)
-    return (Pin(face.clk, "input", flag, "clock"), Pin(face.reset, "input", flag, f"{face.reset_kind} reset, active high"),
+    return (Pin(face.clk, "input", flag, "clock"),
+            Pin(face.reset, "input", flag, f"{face.reset_kind} reset, active high"),
             Pin("in_valid", "input", flag), Pin("in_ready", "output", flag),
             *[Pin(s.id, "input", s.type, str(s.type)) for s in face.inputs],
             Pin("out_valid", "output", flag), Pin("out_ready", "input", flag),

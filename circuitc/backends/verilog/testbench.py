@@ -27,7 +27,8 @@ def self_checking_bench(module: Module, design: Design, vectors: Mapping[str, Ra
 
     `vectors` are raw inputs and `expected` the raw results in the layout of `circuitc.ir.run` (by default what it
     answers); `state` gives free registers. The bench prints `PASS n`, or the first mismatches and `FAIL`; it withholds
-    `out_ready` and leaves gaps in the input at fixed random times. Of a pipeline it also checks the latency. The files are read from the working folder.
+    `out_ready` and leaves gaps in the input at fixed random times. Of a pipeline it also checks the latency. The files
+    are read from the working folder.
     """
     face = design.top
     answers = run(module, vectors, state=state) if expected is None else expected

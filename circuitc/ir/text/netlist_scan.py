@@ -88,7 +88,8 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
     is_table = np.zeros(len(numbers), bool)
     count = np.diff(np.concatenate([start, [len(numbers)]]))
     for word in range(4):
-        is_table[start[(numbers[start] == Kind.LUT) & (table_words_of(count) > word) & (count > word + 1)] + word + 1] = True
+        has_word = (numbers[start] == Kind.LUT) & (table_words_of(count) > word) & (count > word + 1)
+        is_table[start[has_word] + word + 1] = True
     if np.any(is_table & (numbers < 0)):
         raise error("a truth table is not negative", line_span(source, int(lines[np.argmax(is_table & (numbers < 0))])))
     ends = np.flatnonzero(space & ~np.concatenate([[True], space[:-1]]))
@@ -102,7 +103,7 @@ def _numbers(coded: bytes, begin: NDArray[np.int64], space: NDArray[np.bool_], s
 
 
 def table_words_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give how many words the table of a `lut` of so many numbers (its own included) has: 1, 2 of 7 or 4 of 8 inputs."""
+    """Give how many words the table of a `lut` of so many numbers (its own too) has: 1, 2 of 7 or 4 of 8 inputs."""
     return np.where(count == 10, 2, np.where(count == 13, 4, 1))
 
 

@@ -1,4 +1,7 @@
-"""ABC and aigverse as tools of passes: netlists go out and come back by order, in a process of its own, and are checked."""
+"""ABC and aigverse as tools of passes.
+
+Netlists go out and come back by order, in a process of its own, and are checked.
+"""
 
 from .aigverse import run_in_aigverse
 from .check import check_same

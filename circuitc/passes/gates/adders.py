@@ -18,8 +18,9 @@ def add_columns(builder: NetlistBuilder, columns: list[Column], constant: int, t
     Columns of full adders take the three earliest bits of their column; wide sums become trees of adders that end in a
     ripple, which is the fewest gates. With `tables` of six inputs or more, six bits that are there at once are counted
     together, as each bit of the count is one table (a full adder takes two tables to leave one bit less, this takes
-    three for three less); and where the ripple would pass more than `RIPPLE` columns, carries are looked ahead (`_look_ahead`): a
-    ripple of n columns is n/2 tables of six inputs deep, a tree log2(n), and up to eight columns they are the same.
+    three for three less); and where the ripple would pass more than `RIPPLE` columns, carries are looked ahead
+    (`_look_ahead`): a ripple of n columns is n/2 tables of six inputs deep, a tree log2(n), and up to eight columns
+    they are the same.
     """
     if tables and sum(len(c) > 1 for c in columns) > RIPPLE:
         return _two_rows(builder, columns, constant, tables)

@@ -57,7 +57,8 @@ def unroll(scope: Scope, node: Node, func: Func, arguments: Sequence[Word]) -> R
     words = _gathered(func, taken, steps)
     if func.schedule.kind == "until":
         count = make_form((x, 1) for x in open_steps)
-        words |= {"converged": (done,), "steps": word_of_form(scope.builder, count, func.result("steps").type, scope.tables)}
+        counted = word_of_form(scope.builder, count, func.result("steps").type, scope.tables)
+        words |= {"converged": (done,), "steps": counted}
     return words
 
 

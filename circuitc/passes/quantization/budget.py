@@ -50,7 +50,8 @@ class Budget:
             now = {**now, name: replace(now[name], weights=fewer)}
             rows.append({"layer": name, "weights": str(fewer), "bits": _bits(bench, now), **found})
         if self.kind == "bits" and not self._is_met(bench, now):
-            raise error(f"quantize: a budget of {self.amount:g} bits is less than binary weights need, {_bits(bench, now)}")
+            needed = _bits(bench, now)
+            raise error(f"quantize: a budget of {self.amount:g} bits is less than binary weights need, {needed}")
         settings = replace(bench.plan.settings, layers={**bench.plan.settings.layers, **now})
         return settings, {"goal": f"{self.kind}={self.amount:g}", "bits": _bits(bench, now), "steps": rows, **found}
 

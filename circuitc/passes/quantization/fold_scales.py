@@ -56,9 +56,9 @@ def _only_compared(graph: Graph) -> frozenset[str]:
     """Name the values that reach nothing but comparisons through sums and products with constants."""
     found: set[Value] = set()
     for v in range(len(graph.nodes) - 1, -1, -1):
-        users = graph.users[v]
+        users = [(u, graph.nodes[u].op) for u in graph.users[v]]
         if v not in graph.outputs and users and all(
-                graph.nodes[u].op in _COMPARE or (graph.nodes[u].op in ("add", "sub", "mul") and u in found) for u in users):
+                op in _COMPARE or (op in ("add", "sub", "mul") and u in found) for u, op in users):
             found.add(v)
     return frozenset(graph.nodes[v].name for v in found)
 

@@ -103,7 +103,10 @@ def compact(array: Any) -> Floats:
 
 
 class Arithmetic:
-    """Exact arithmetic with real constants, in a builder. `multiplier` is the bits of a factor that is no power of two."""
+    """Exact arithmetic with real constants, in a builder.
+
+    `multiplier` is the bits of a factor that is no power of two.
+    """
 
     def __init__(self, builder: Builder, multiplier: int) -> None:
         self.b = builder
@@ -171,7 +174,7 @@ def settle(a: Arithmetic, form: Form, grid: Grid, name: str, *, within: bool = F
     number, factor_error = a.scaled(form.value, ratio, name)
     number, offset_error = a.plus(number, offset, grid.type.fraction + GUARD, name)
     target = grid.type.with_shape(t.shape)
-    if not b.type(number) == target:
+    if b.type(number) != target:
         number = b.apply("requantize", number, type=target, name=name)
     for op, end, reached in (("max", form.low, grid.low), ("min", form.high, grid.high)):
         if np.isfinite(end) and (end > reached) == (op == "max") and end != reached:

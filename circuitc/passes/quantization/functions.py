@@ -151,8 +151,9 @@ class Pieces:
         inside = b.apply("requantize", b.apply("shift", operand, by=t.fraction) if t.fraction else operand,
                          overflow="wrap", type=ufixed(self.low, 0, t.shape), name=f"{name}_inside")
         part = b.type(top)
-        start, slope = (_table(low, top, part.scalar, column, smallest(int(column.min()), int(column.max())), f"{name}_{k}")
-                        for k, column in (("start", self.start), ("slope", self.slope)))
+        columns = [(k, column, smallest(int(column.min()), int(column.max())))
+                   for k, column in (("start", self.start), ("slope", self.slope))]
+        start, slope = (_table(low, top, part.scalar, column, entry, f"{name}_{k}") for k, column, entry in columns)
         line = b.apply("add", start, b.apply("mul", slope, inside), name=f"{name}_line")
         return b.apply("requantize", b.apply("shift", line, by=-self.guard - grid.type.fraction),
                        type=grid.type, name=name)

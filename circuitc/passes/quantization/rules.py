@@ -1,4 +1,4 @@
-"""What becomes of each op on floats: a form (still a float to the program) or an exact value (a comparison, an index)."""
+"""What each op on floats becomes: a form (still a float to the program) or an exact value (a comparison, an index)."""
 
 from __future__ import annotations
 
@@ -187,7 +187,8 @@ def _select(low: Lowering, value: Value, node: Node) -> Form:
     masked = _masked(low, value, chosen)
     grid = low.grid(value if masked is None else masked, low.plan.settings.default.activations)
     x, y = (low.on(v, grid) for v in chosen)
-    return replace(x, value=low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name), bound=None)
+    selected = low.builder.apply("select", low.exact[condition], x.value, y.value, name=node.name)
+    return replace(x, value=selected, bound=None)
 
 
 def _masked(low: Lowering, value: Value, chosen: list[Value]) -> Value | None:
@@ -243,7 +244,8 @@ def _exceeds(low: Lowering, form: Form, level: Any, *, strict: bool, name: str) 
     threshold = np.where(scale == 0, np.where(always, t.lowest - 1, t.highest), threshold)
     raw = np.frompyfunc(int, 1, 1)(np.clip(threshold, t.lowest - 1, t.highest))
     raw = compact_raw(np.asarray(raw, dtype=object))
-    limit = low.arithmetic.spread(raw, smallest(int(raw.min()), int(raw.max()), t.fraction), t.shape, f"{name}_threshold")
+    scalar = smallest(int(raw.min()), int(raw.max()), t.fraction)
+    limit = low.arithmetic.spread(raw, scalar, t.shape, f"{name}_threshold")
     bit = b.apply("lt", limit, number, name=name)
     if not np.any(flipped):
         return bit

@@ -87,4 +87,5 @@ def check_names(settings: Settings, names: tuple[str, ...]) -> None:
     """Refuse settings of layers that the program does not have."""
     for name in settings.layers:
         if name not in names:
-            raise error(f"quantize: there is no layer {name}", help=nearest(name, names) or f"layers are {', '.join(names[:8])}")
+            raise error(f"quantize: there is no layer {name}",
+                        help=nearest(name, names) or f"layers are {', '.join(names[:8])}")
