@@ -1,4 +1,4 @@
-"""Hardware is used again: a network's matrix products take several steps, a few rows at a time, from ROMs of weights."""
+"""Use hardware again: a network's matrix products take several steps, a few rows at a time, from ROMs of weights."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ def find_layers(graph: Graph, reuse: int) -> dict[Value, Layer]:
             depth[value] += 1
             found.append((value, *product))
     steps = {value: min(reuse, matrix.type.shape[0]) for value, matrix, _ in found}
-    longest = [max(steps[v] for v in steps if depth[v] == d) for d in range(1, max((depth[v] for v in steps), default=0) + 1)]
+    deepest = max((depth[v] for v in steps), default=0)
+    longest = [max(steps[v] for v in steps if depth[v] == d) for d in range(1, deepest + 1)]
     return {value: Layer(graph.nodes[value].name, matrix, vector, graph.nodes[value].type, steps[value],
                          1 + sum(longest[:depth[value] - 1])) for value, matrix, vector in found}
 
@@ -153,7 +154,8 @@ class _Folding:
     def func(self) -> Func:
         """Give the func: ports as they were, registers, and the body of one step."""
         b = self.builder
-        new = {k: b.input(node.name, node.type, node.span) for k, node in enumerate(self.graph.nodes[:self.graph.inputs])}
+        entering = self.graph.nodes[:self.graph.inputs]
+        new = {k: b.input(node.name, node.type, node.span) for k, node in enumerate(entering)}
         self._register("step", self.count)
         roms = {value: layer.rom for value, layer in self.layers.items()}
         for value, layer in self.layers.items():

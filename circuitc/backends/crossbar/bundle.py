@@ -1,4 +1,4 @@
-"""The bundle: `map.json`, `array.toml`, `cells.csv`, `tiles.npz`, and netlists and programming order where asked for."""
+"""The bundle: `map.json`, `array.toml`, `cells.csv`, `tiles.npz`, netlists and programming order where asked for."""
 
 from __future__ import annotations
 

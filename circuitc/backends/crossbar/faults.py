@@ -57,7 +57,9 @@ def place(weights: Any, lowest: Any, highest: Any, *, turns: int = TURNS) -> Pla
     """
     w, low, high = (np.asarray(a, dtype=np.int64) for a in (weights, lowest, highest))
     m, n = w.shape
-    assert low.shape == high.shape and low.shape[0] >= m and low.shape[1] >= n, "the weights fit the array"
+    assert low.shape == high.shape
+    assert low.shape[0] >= m, "the inputs fit the array"
+    assert low.shape[1] >= n, "the outputs fit the array"
     rows, columns = np.arange(m), np.arange(n)
     best = Placement(rows, columns, _error(w, low[np.ix_(rows, columns)], high[np.ix_(rows, columns)]))
     stale = 0

@@ -49,7 +49,7 @@ def pack(pattern: Any, rows: int, columns: int, *, effort: int = 80_000, seed: i
     `effort` bounds the improvement, in parts (of four inputs, as sparse matrices have them) that are placed again; the
     same seed gives the same tiles. Outputs that read nothing have no part.
     """
-    assert rows > 0 and columns > 0, "a tile has rows and columns"
+    assert min(rows, columns) > 0, "a tile has rows and columns"
     matrix: Any = csr_matrix(pattern)
     matrix.eliminate_zeros()
     matrix.sort_indices()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .array import Array
-from .margins import Gate, Sum, gate_margin, sum_error
 from .mapping import Mapped
+from .margins import Gate, Sum, gate_margin, sum_error
 from .placing import sign
 from .sensitivity import window_bounds
 from .tile import NONE, Tile

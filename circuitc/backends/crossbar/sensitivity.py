@@ -37,7 +37,7 @@ def window_bounds(conductances: Any, half_windows: Any, sense: Any, wires: Wires
 
 
 def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[int, Matrix]]:
-    """Give, from the last wordline to the first, the device voltages [columns, outputs] with `sense` at the sense nodes.
+    """Give, from the last wordline up, the device voltages [columns, outputs] with `sense` at the sense nodes.
 
     All wordlines are driven with zero volt. Memory is O(m n^2) where bitlines have resistance.
     """

@@ -42,8 +42,8 @@ class Neurons:
     def adjacencies(self, matrices: Mapping[Value, NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         """Give the magnitudes of all connections between neurons, [target, source], one matrix a gate.
 
-        The gates of a group are all blocks of the matrices that read the group's own state; a group with fewer gates than
-        another repeats its last. Matrices between groups come in with the gate of their row.
+        The gates of a group are all blocks of the matrices that read the group's own state; a group with fewer gates
+        than another repeats its last. Matrices between groups come in with the gate of their row.
         """
         inner = [layer for layer in self.layers if layer.target is not None and layer.source is not None]
         most = max(layer.gates for layer in inner)
@@ -61,8 +61,8 @@ class Neurons:
 def find_neurons(func: Func, graph: Graph, matrices: Mapping[Value, tuple[int, int]]) -> Neurons | None:
     """Find the groups of neurons of a func and its layers, given the shape [rows, columns] of each; None without any.
 
-    A register that a layer reads (itself, or times a gate) is a group. A layer leads to the group whose next state is the
-    nearest that depends on it, where its rows are a multiple of that group's neurons.
+    A register that a layer reads (itself, or times a gate) is a group. A layer leads to the group whose next state is
+    the nearest that depends on it, where its rows are a multiple of that group's neurons.
     """
     ports, outputs = len(func.inputs), len(func.outputs)
     following = {graph.outputs[outputs + k]: k for k in range(len(func.registers))}

@@ -19,8 +19,8 @@ Matrix = NDArray[Any]  # bool, or float64 in [0, 1]
 def meet_irreducible(relation: Matrix) -> NDArray[np.bool_]:
     """Tell which columns are meet-irreducible in the lattice of all intersections of columns.
 
-    For the matrix of an order that lattice is the smallest complete one that holds it (Dedekind and MacNeille). A column
-    is irreducible where it is not the intersection of the columns strictly above it; no column above means the whole
+    For the matrix of an order that lattice is the smallest complete one that holds it (Dedekind and MacNeille). A
+    column is irreducible where it is not the intersection of the columns strictly above it; no column above means the whole
     set. Equal columns are one element. O(n^2) intersections of columns.
     """
     packed = relation.dtype == np.bool_

@@ -1,12 +1,12 @@
 """Which weights the lattice of a recurrent network would keep: scores for `prune{method=lattice}`.
 
-What the paper's abstract states (Sengupta 2025, arXiv 2502.16525): a recurrent network is taken as a poset, a dependency
-lattice is made of it, meet-irreducible neurons are found, centrality guides which connections stay, adjacencies are
-binary or continuous, hierarchical networks with feedback are covered.
+What the paper's abstract states (Sengupta 2025, arXiv 2502.16525): a recurrent network is taken as a poset, a
+dependency lattice is made of it, meet-irreducible neurons are found, centrality guides which connections stay,
+adjacencies are binary or continuous, hierarchical networks with feedback are covered.
 
 What is our reading, because the abstract does not say it: how cycles are cut (`cut`); that the lattice is the
-Dedekind-MacNeille completion of the order; that a connection is kept first where a neuron at either end is
-meet-irreducible; that a neuron counts as such if it is in the graph of any gate (the union over gates); that PageRank is
+Dedekind-MacNeille completion of the order; that a connection is kept first where a neuron at either end is meet-
+irreducible; that a neuron counts as such if it is in the graph of any gate (the union over gates); that PageRank is
 the centrality; that magnitude breaks what ties remain; that a binary adjacency holds the share `density` of largest
 weights of each gate. Nothing here was compared with the author's program, which is not public.
 """
@@ -90,8 +90,8 @@ def layer_scores(layer: Layer, weights: NDArray[np.float64], neurons: Neurons, f
 def decided(kept: Any, mask: Any) -> int:
     """Count the weights that the lattice itself decided, and not centrality or magnitude.
 
-    Where the weights with an irreducible end fill the budget, it decided that all others go; else, that these stay. Where
-    all weights or none have such an end, or none go, it decided nothing.
+    Where the weights with an irreducible end fill the budget, it decided that all others go; else, that these stay.
+    Where all weights or none have such an end, or none go, it decided nothing.
     """
     if mask.all() or kept.all() or not kept.any():
         return 0
