@@ -38,10 +38,10 @@ class Prune(Pass):
     APPROXIMATE. `magnitude` takes the smallest weights and `random` any (by `seed`), each layer its share or, with
     `scope=global`, the layers together; `structured` takes whole output neurons of least norm, but for the last layer;
     `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. `lattice` is for recurrent
-    funcs and keeps connections of meet-irreducible neurons first (`circuitc/passes/lattice/scores.py` says what
-    of it is from the paper): `mode` is the adjacency, `cut` how cycles are cut, `density` the share of weights that are edges when
-    it is binary, `alpha` the weight of centrality against magnitude, `steps` how far `cut=unroll` unrolls. The facts
-    list each layer's zeros, and what share of the mask the lattice itself decided.
+    funcs and keeps connections of meet-irreducible neurons first (`circuitc/passes/lattice/scores.py` says what of it
+    is from the paper): `mode` is the adjacency, `cut` how cycles are cut, `density` the share of weights that are edges
+    when it is binary, `alpha` the weight of centrality against magnitude, `steps` how far `cut=unroll` unrolls. The
+    facts list each layer's zeros, and what share of the mask the lattice itself decided.
     """
 
     exact: ClassVar[bool] = False

@@ -20,8 +20,8 @@ def meet_irreducible(relation: Matrix) -> NDArray[np.bool_]:
     """Tell which columns are meet-irreducible in the lattice of all intersections of columns.
 
     For the matrix of an order that lattice is the smallest complete one that holds it (Dedekind and MacNeille). A
-    column is irreducible where it is not the intersection of the columns strictly above it; no column above means the whole
-    set. Equal columns are one element. O(n^2) intersections of columns.
+    column is irreducible where it is not the intersection of the columns strictly above it; no column above means the
+    whole set. Equal columns are one element. O(n^2) intersections of columns.
     """
     packed = relation.dtype == np.bool_
     columns = np.ascontiguousarray(np.packbits(relation, axis=0).T if packed else relation.T)
