@@ -78,7 +78,8 @@ def test_what_is_read_back_is_the_program(encoding: str, hardware: Path) -> None
 def test_the_same_input_gives_the_same_bytes(hardware: Path) -> None:
     first, second = (files(layers(), hardware, seed="3", spice="true") for _ in range(2))
     assert first == second
-    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", *(f"tile_00{k}.cir" for k in range(3))}
+    netlists = [f"tile_00{k}.cir" for k in range(3)]
+    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", "net.v", *netlists}
 
 
 def test_each_column_of_the_table_is_what_the_tiles_say(hardware: Path) -> None:
@@ -312,7 +313,8 @@ def test_certificates_may_be_required(hardware: Path, tmp_path: Path) -> None:
     model = ROOT / "examples" / "01_btf_multiplier" / "model.json"
     build = circuitc.compile(model, "crossbar", options={"array": str(hardware), "certify": "window"})
     assert build.report["figures"]["certified_window"] == 12
-    assert "proved: map.json reads every output right (conductances anywhere in their windows)" in build.summary[1]
+    said = "proved: map.json reads every output right (conductances anywhere in their windows)"
+    assert any(said in line for line in build.summary)
     assert certify_bundle(build.artefacts, "window").is_equal
     wide = tmp_path / "wide.toml"
     wide.write_text(SMALL + "[device]\nwindow_rel = 0.6\n")
