@@ -110,17 +110,22 @@ def test_any_gates_keep_their_function_in_aiger(module: Module):
         module.entry.inputs, module.entry.outputs, module.entry.registers)
 
 
-@settings(max_examples=60, deadline=None)
-@given(modules(GATES, PLAIN))
-def test_bench_keeps_ports_latches_and_function(module: Module):
-    data = written(BENCH, module)
-    again = parse_bench(data, "f", "f") if data.strip() else module
+def keeps_the_machine(module: Module, again: Module) -> None:
+    """Hold what was read back to ports, registers and function of what was written."""
     assert isinstance(module.entry.body, Netlist)
     assert isinstance(again.entry.body, Netlist)
     verify_module(again)
     assert (again.entry.inputs, again.entry.outputs, again.entry.registers) == (
         module.entry.inputs, module.entry.outputs, module.entry.registers)
     assert same_function(module.entry.body, again.entry.body)
+
+
+@settings(max_examples=60, deadline=None)
+@given(modules(GATES, PLAIN))
+def test_bench_keeps_ports_latches_and_function(module: Module):
+    data = written(BENCH, module)
+    again = parse_bench(data, "f", "f") if data.strip() else module
+    keeps_the_machine(module, again)
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,12 +133,7 @@ def test_bench_keeps_ports_latches_and_function(module: Module):
 def test_blif_keeps_ports_latches_and_function(module: Module):
     data = written(BLIF, module)
     again = parse_blif(data, "f", "f")
-    assert isinstance(module.entry.body, Netlist)
-    assert isinstance(again.entry.body, Netlist)
-    verify_module(again)
-    assert (again.entry.inputs, again.entry.outputs, again.entry.registers) == (
-        module.entry.inputs, module.entry.outputs, module.entry.registers)
-    assert same_function(module.entry.body, again.entry.body)
+    keeps_the_machine(module, again)
     assert again.entry.body.gates <= module.entry.body.gates or "threshold" in module.entry.body.count()
 
 

@@ -33,9 +33,6 @@ class Settings:
     def of(self, name: str) -> LayerSettings:
         return self.layers.get(name, self.default)
 
-    def with_layer(self, name: str, layer: LayerSettings) -> Settings:
-        return replace(self, layers={**self.layers, name: layer})
-
 
 def layer_values(graph: Graph) -> tuple[int, ...]:
     """Give the layers of a graph: float contractions with constant weights."""
