@@ -15,6 +15,15 @@ from .base import Context, NetlistPass
 Engine = Literal["abc", "aigverse"]
 
 
+def _optimized(netlist: Netlist, context: Context, engine: Engine, abc: tuple[str, str], aigverse: tuple[str, str],
+               *, depth_first: bool = False, sideways: bool = False) -> Netlist:
+    """Run one engine's algorithm, given for each engine by its name and its command or call."""
+    name, script = aigverse if engine == "aigverse" else abc
+    return optimize_ands(netlist, script, context, what=f"{'aigverse' if engine == 'aigverse' else 'ABC'}'s {name}",
+                         depth_first=depth_first, sideways=sideways,
+                         run=run_in_aigverse if engine == "aigverse" else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Balance(NetlistPass):
     """Rebuild chains of ANDs as balanced trees: fewer levels.
@@ -26,10 +35,8 @@ class Balance(NetlistPass):
     engine: Engine = "abc"
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
-        if self.engine == "aigverse":
-            return optimize_ands(netlist, "balancing(n)", context, what="aigverse's balancing", depth_first=True,
-                                 run=run_in_aigverse)
-        return optimize_ands(netlist, "balance", context, what="ABC's balance", depth_first=True)
+        return _optimized(netlist, context, self.engine, ("balance", "balance"), ("balancing", "balancing(n)"),
+                          depth_first=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +50,8 @@ class Rewrite(NetlistPass):
     engine: Engine = "abc"
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
-        if self.engine == "aigverse":
-            return optimize_ands(netlist, f"aig_cut_rewriting(n, allow_zero_gain={self.zero})", context,
-                                 what="aigverse's cut rewriting", sideways=self.zero, run=run_in_aigverse)
-        return optimize_ands(netlist, "rewrite -z" if self.zero else "rewrite", context, what="ABC's rewrite",
-                             sideways=self.zero)
+        return _optimized(netlist, context, self.engine, ("rewrite", "rewrite -z" if self.zero else "rewrite"),
+                          ("cut rewriting", f"aig_cut_rewriting(n, allow_zero_gain={self.zero})"), sideways=self.zero)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,8 @@ class Refactor(NetlistPass):
     engine: Engine = "abc"
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
-        if self.engine == "aigverse":
-            return optimize_ands(netlist, f"sop_refactoring(n, allow_zero_gain={self.zero})", context,
-                                 what="aigverse's refactoring", sideways=self.zero, run=run_in_aigverse)
-        return optimize_ands(netlist, "refactor -z" if self.zero else "refactor", context, what="ABC's refactor",
-                             sideways=self.zero)
+        return _optimized(netlist, context, self.engine, ("refactor", "refactor -z" if self.zero else "refactor"),
+                          ("refactoring", f"sop_refactoring(n, allow_zero_gain={self.zero})"), sideways=self.zero)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,9 @@ class Resubstitute(NetlistPass):
             raise error(f"resubstitute: add is 0 to 3 gates, got {self.add}")
 
     def run(self, netlist: Netlist, context: Context) -> Netlist:
-        if self.engine == "aigverse":
-            call = f"aig_resubstitution(n, max_pis={self.cut}, max_inserts={self.add})"
-            return optimize_ands(netlist, call, context, what="aigverse's resubstitution", run=run_in_aigverse)
-        return optimize_ands(netlist, f"resub -K {self.cut} -N {self.add}", context, what="ABC's resub")
+        call = f"aig_resubstitution(n, max_pis={self.cut}, max_inserts={self.add})"
+        return _optimized(netlist, context, self.engine, ("resub", f"resub -K {self.cut} -N {self.add}"),
+                          ("resubstitution", call))
 
 
 @dataclass(frozen=True, slots=True)
