@@ -11,13 +11,13 @@ the drivers and of ground: at most 1 V on a driven wordline, and on an idle one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solveh_banded
 
-from .transfer import Matrix, checked_conductances, wordline, wordline_response
+from .transfer import Matrix, checked_conductances, wordline_complement, wordline_response
 from .wires import Wires
 
 
@@ -39,31 +39,35 @@ def window_bounds(conductances: Any, half_windows: Any, sense: Any, wires: Wires
 def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[int, Matrix]]:
     """Give, from the last wordline up, the device voltages [columns, outputs] with `sense` at the sense nodes.
 
-    All wordlines are driven with zero volt. Memory is O(m n^2) where bitlines have resistance.
+    All wordlines are driven with zero volt. Memory is O(m n^2).
     """
     identity = np.eye(g.shape[1])
     bits: Matrix = np.asarray(sense, dtype=np.float64)
-    factors = _bitline_factors(g, wires)
+    responses = [wordline_response(row, wires)[0] for row in g]
+    factors = _bitline_factors([wordline_complement(*pair) for pair in zip(g, responses, strict=True)], wires)
     for row in range(len(g) - 1, -1, -1):
         factor, resistance = factors[row]
         if factor is not None:
             bits = cho_solve(factor, bits, check_finite=False) / resistance
-        yield row, (identity - wordline_response(g[row], wires)[0]) @ bits
+        yield row, (identity - responses[row]) @ bits
 
 
-def _bitline_factors(g: Matrix, wires: Wires) -> list[tuple[Any, float]]:
-    """Factor each bitline node's equations once those above are eliminated; None where the node is the one below."""
-    rows, columns = g.shape
+def _bitline_factors(complements: Sequence[Matrix], wires: Wires) -> list[tuple[Any, float]]:
+    """Factor each bitline node's equations once those above are eliminated; None where the node is the one below.
+
+    `complements` are the conductances that the bitline nodes of each wordline see.
+    """
+    rows, columns = len(complements), complements[0].shape[0]
     last = wires.bitline + wires.bitline_end
     if not wires.bitline:
         if not last:
             return [(None, 0.0)] * rows
-        whole = np.add.reduce([wordline(row, wires)[0] for row in g]) + np.eye(columns) / last
+        whole = np.add.reduce(complements) + np.eye(columns) / last
         return [(None, 0.0)] * (rows - 1) + [(cho_factor(whole, lower=True, check_finite=False), last)]
     factors: list[tuple[Any, float]] = []
     seen = np.zeros((columns, columns))
-    for row in range(rows):
-        seen = seen + wordline(g[row], wires)[0]
+    for row, complement in enumerate(complements):
+        seen = seen + complement
         resistance = wires.bitline if row + 1 < rows else last
         factor = cho_factor(seen + np.eye(columns) / resistance, lower=True, check_finite=False)
         factors.append((factor, resistance))

@@ -110,8 +110,13 @@ def wordline(row: Matrix, wires: Wires) -> tuple[Matrix, Matrix]:
     The currents into the bitlines, D (w - b), are then -S b + s V.
     """
     from_bitlines, from_driver = wordline_response(row, wires)
+    return wordline_complement(row, from_bitlines), row * from_driver
+
+
+def wordline_complement(row: Matrix, from_bitlines: Matrix) -> Matrix:
+    """Give the conductances that a wordline's bitline nodes see, from the potentials that they give it."""
     complement = np.diag(row) - row[:, None] * from_bitlines
-    return (complement + complement.T) / 2, row * from_driver
+    return (complement + complement.T) / 2
 
 
 def _parallel_bitlines(g: Matrix, wires: Wires) -> Matrix:
