@@ -1,6 +1,7 @@
 """What may stand in a model.json, as pydantic models; their descriptions are the documentation."""
 
 from .aig import AigLatch, AigModel, AigOutput
+from .automata import CellularModel
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
 from .errors import validate
@@ -28,6 +29,7 @@ MODELS = {
     "onnx": OnnxModel,
     "rnn": RnnModel,
     "gnn": GnnModel,
+    "cellular-automaton": CellularModel,
 }
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
+    "CellularModel",
     "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
