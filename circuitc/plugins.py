@@ -68,6 +68,7 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "prune": "circuitc.passes.prune:Prune",
     "sparsify": "circuitc.passes.sparsify:Sparsify",
     "shrink": "circuitc.passes.shrink:Shrink",
+    "extract-automaton": "circuitc.passes.extract_automaton:ExtractAutomaton",
 })
 
 BACKENDS: Mapping[str, str] = MappingProxyType({

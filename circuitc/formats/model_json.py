@@ -13,7 +13,7 @@ from circuitc.ir import Module
 from .base import Format
 from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
-from .model_automata import build_cellular_automaton
+from .model_automata import build_automaton, build_cellular_automaton
 from .model_btf import build_btf
 from .model_gnn import build_gnn
 from .model_json_write import write
@@ -36,6 +36,7 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "rnn": build_rnn,
     "gnn": build_gnn,
     "cellular-automaton": build_cellular_automaton,
+    "automaton": build_automaton,
 }
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from circuitc.diagnostics import CircuitError, Source, Span, error
-from circuitc.ir import Builder, Module, Value
-from circuitc.models.rnn import Level, Linear, network, torch_layer, torch_levels
+from circuitc.ir import Builder, Module, Port, Value
+from circuitc.models.automata import regularized
+from circuitc.models.rnn import Level, Linear, Reader, network, torch_layer, torch_levels
 
 from .array_files import array_names, read_array
 from .files import identifier
 from .model_network import input_port, numbers
 from .onnx.tensors import Context
-from .schema import RnnLayer, RnnModel
+from .schema import FileArray, RnnLayer, RnnModel
 
 
 def build_rnn(model: RnnModel, path: Path, source: Source) -> Module:
@@ -43,10 +44,35 @@ def build_rnn(model: RnnModel, path: Path, source: Source) -> Module:
         context = Context(builder=b)
         return context.real(tensor(value, b.type(value).shape))
     try:
+        if model.centroids is not None:
+            return _regularized(model, levels, readout, port, read, path, source)
+        if model.start is not None or model.decision:
+            raise error("start and decision are those of a network with centroids")
         return network(levels, readout, port, read=read, length=model.length, returns=model.returns,
                        name=model.name or identifier(path.stem), output=model.output)
     except CircuitError as e:
         raise error(e.diagnostics[0].message, Span(source, path="layers"), e.diagnostics[0].help) from None
+
+
+def _regularized(model: RnnModel, levels: list[Level], readout: list[Linear], port: Port, read: Reader, path: Path,
+                 source: Source) -> Module:
+    """Give the stream of a state-regularised network."""
+    if len(levels) != 1 or len(levels[0]) != 1:
+        raise error("centroids are those of one layer that runs forward")
+    if model.returns != "sequence" or model.length is not None:
+        raise error("a network with centroids is a stream that answers every step",
+                    help='write "returns": "sequence", and no length')
+    span = Span(source, path="centroids")
+    given = model.centroids
+    if isinstance(given, FileArray):
+        array = read_array(path, given.file, given.array, 2, span)
+    else:
+        rows = numbers(given, 2, path, span)
+        if len({len(row) for row in rows}) != 1:
+            raise error("the rows of centroids are not of one length", span)
+        array = np.array(rows, dtype=object)
+    return regularized(levels[0][0], _finite(array, "centroids"), readout, port, read=read, start=model.start or 0,
+                       decision=model.decision, name=model.name or identifier(path.stem), output=model.output)
 
 
 class _Part:

@@ -1,7 +1,7 @@
 """What may stand in a model.json, as pydantic models; their descriptions are the documentation."""
 
 from .aig import AigLatch, AigModel, AigOutput
-from .automata import CellularModel
+from .automata import AutomatonModel, CellularModel
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
 from .errors import validate
@@ -30,6 +30,7 @@ MODELS = {
     "rnn": RnnModel,
     "gnn": GnnModel,
     "cellular-automaton": CellularModel,
+    "automaton": AutomatonModel,
 }
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
-    "CellularModel",
+    "AutomatonModel", "CellularModel",
     "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",

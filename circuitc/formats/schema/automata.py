@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import FailFast, Field, PlainValidator, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 from ..json_text import describe
-from .base import Header, fault
+from .base import NAME, Header, fault
 
 
 def _rule(value: Any) -> int | str:
@@ -39,3 +40,25 @@ class CellularModel(Header):
         "A step is one generation: the cells are a register, the input `load` puts the input `cells` there instead."))
     start: list[str] | None = Field(None, max_length=1 << 16, description=(
         "The first cells of a stream, drawn as rows of `.` and `#` from the top left; else all are dead."))
+
+
+StateName = Annotated[str, Field(min_length=1, max_length=200)]
+StateRow = TypeAliasType("StateRow", Annotated[list[StateName], FailFast()])
+StateRows = TypeAliasType("StateRows", Annotated[list[StateRow], FailFast()])
+
+
+class AutomatonModel(Header):
+    """A deterministic finite automaton."""
+
+    kind: Literal["automaton"] = Field(description="A deterministic finite automaton.")
+    letters: list[StateName] = Field(min_length=1, max_length=1 << 12, description=(
+        "The alphabet; the number of a letter comes in at each step. Numbers beyond mean the first letter."))
+    states: list[StateName] = Field(min_length=1, max_length=1 << 16, description="The states, by name.")
+    start: StateName = Field(description="The state before the first letter.")
+    accepting: list[StateName] = Field(max_length=1 << 16, description=(
+        "A word that ends in one of these is accepted."))
+    transitions: StateRows = Field(description="For each state, in order, the states that the letters lead to.")
+    input: str = Field("letter", pattern=NAME, max_length=200, description="The input port's name.")
+    output: str = Field("accept", pattern=NAME, max_length=200, description="The output port's name.")
+    encoding: Literal["binary", "one-hot"] = Field("binary", description=(
+        "How the state is kept: as a number, or as one bit a state."))

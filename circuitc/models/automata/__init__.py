@@ -1,9 +1,12 @@
-"""Automata: cellular ones on rings and tori."""
+"""Automata: cellular ones on rings and tori, finite ones, and recurrent networks that are finite ones."""
 
+from .alphabet import over_alphabet
 from .cellular import Grid, build_cellular, parse_pattern
+from .finite import Automaton, automaton_module, automaton_of, to_dot
 from .gates import find_turns, threshold_network
+from .regularized import regularized
 from .rule import Rule, parse_rule
 from .words import word_type
 
-__all__ = ["Grid", "Rule", "build_cellular", "find_turns", "parse_pattern", "parse_rule", "threshold_network",
-           "word_type"]
+__all__ = ["Automaton", "Grid", "Rule", "automaton_module", "automaton_of", "build_cellular", "find_turns",
+           "over_alphabet", "parse_pattern", "parse_rule", "regularized", "threshold_network", "to_dot", "word_type"]
