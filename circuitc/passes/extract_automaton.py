@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from circuitc.diagnostics import error
 from circuitc.ir import Module, module_of
 
-from .automata import all_symbols, compare_streams, explore, has_floats, machine_func, merged_symbols, minimize
+from .automata import all_symbols, check_answers, compare_streams, explore, has_floats, machine_func, merged_symbols, minimize
 from .base import Context, Pass
 
 
@@ -27,11 +26,7 @@ class ExtractAutomaton(Pass):
 
     def apply(self, module: Module, context: Context) -> Module:
         func = module.entry
-        if any(p.type.is_float for p in func.outputs):
-            raise error(f"@{func.name} answers floats, an automaton answers exact numbers",
-                        help="let it answer a class or a bit")
-        if any(p.rate != "step" for p in func.outputs):
-            raise error(f"an output of @{func.name} is that of the last step, an automaton answers every step")
+        check_answers(func)
         symbols = all_symbols(func)
         found = explore(module, func, symbols, self.states).machine
         small = minimize(found)

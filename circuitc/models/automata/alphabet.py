@@ -22,7 +22,7 @@ def over_alphabet(module: Module, symbols: Mapping[str, Any], name: str = "symbo
     """
     func = module.entry
     check_stream(func)
-    arrays = _checked(func, symbols)
+    arrays = alphabet_arrays(func, symbols)
     count = len(arrays[0])
     if not isinstance(func.body, Graph):
         raise error(f"@{func.name} is a netlist: an alphabet is given to programs of ops")
@@ -42,7 +42,8 @@ def over_alphabet(module: Module, symbols: Mapping[str, Any], name: str = "symbo
     return module.with_func(spoken)
 
 
-def _checked(func: Func, symbols: Mapping[str, Any]) -> list[Any]:
+def alphabet_arrays(func: Func, symbols: Mapping[str, Any]) -> list[Any]:
+    """Give an alphabet as one array [symbols, *shape] of raw numbers for each input port."""
     arrays: list[Any] = []
     for port in func.inputs:
         if port.name not in symbols:

@@ -60,6 +60,16 @@ def check_stream(func: Func) -> None:
                         help="give it an initial value")
 
 
+def check_answers(func: Func) -> None:
+    """Refuse outputs that an automaton does not have."""
+    for port in func.outputs:
+        if port.type.is_float:
+            raise error(f"output {port.name} of @{func.name} is a float, an automaton answers exact numbers",
+                        help="let it answer a class or a bit")
+        if port.rate != "step":
+            raise error(f"output {port.name} of @{func.name} is that of the last step, an automaton answers every step")
+
+
 def explore(module: Module, func: Func, symbols: Raws, most: int) -> Explored:
     """Find all states that words over the symbols reach, breadth first, with every transition and answer.
 
