@@ -7,7 +7,17 @@ from typing import Literal
 
 from circuitc.ir import Module, module_of
 
-from .automata import all_symbols, check_answers, compare_streams, explore, has_floats, machine_func, merged_symbols, minimize
+from .automata import (
+    all_symbols,
+    check_answers,
+    check_stream,
+    compare_streams,
+    explore,
+    has_floats,
+    machine_func,
+    merged_symbols,
+    minimize,
+)
 from .base import Context, Pass
 
 
@@ -26,6 +36,7 @@ class ExtractAutomaton(Pass):
 
     def apply(self, module: Module, context: Context) -> Module:
         func = module.entry
+        check_stream(func)
         check_answers(func)
         symbols = all_symbols(func)
         found = explore(module, func, symbols, self.states).machine
