@@ -1,0 +1,94 @@
+"""Matrices of reservoirs: drawn from a seed, laid out in space, or read from conductances; and the readout's fit.
+
+The same seed gives the same matrix with numpy's default generator (PCG64).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitc.diagnostics import error
+
+Floats = NDArray[np.float64]
+MAX_UNITS = 1 << 13
+
+# Chance and weight of a synapse by (sender, receiver), excitatory or inhibitory: Maass 2002, as NALSM takes them.
+_CHANCE = {(True, True): 0.2, (True, False): 0.1, (False, True): 0.3, (False, False): 0.05}
+
+
+def spectral_radius(weights: Floats) -> float:
+    """Give the largest magnitude among the eigenvalues of a square matrix."""
+    return float(np.abs(np.linalg.eigvals(weights)).max())
+
+
+def sparse_matrix(rows: int, columns: int, density: float = 1.0, scale: float = 1.0, radius: float | None = None,
+                  seed: int = 0) -> Floats:
+    """Draw weights in [-scale, scale], a share `density` of them not 0; `radius` scales to that spectral radius."""
+    if not (1 <= rows <= MAX_UNITS and 1 <= columns <= MAX_UNITS):
+        raise error(f"a matrix of a reservoir has 1 to {MAX_UNITS} rows and columns, got {rows} and {columns}")
+    if not 0 < density <= 1:
+        raise error(f"a density is above 0 and at most 1, got {density}")
+    rng = np.random.default_rng(seed)
+    weights = rng.uniform(-scale, scale, (rows, columns)) * (rng.random((rows, columns)) < density)
+    if radius is None:
+        return weights
+    if rows != columns:
+        raise error("a spectral radius is that of a square matrix")
+    found = spectral_radius(weights)
+    if found < 1e-12:
+        raise error("the matrix that was drawn has no spectral radius to scale", help="take another seed or density")
+    return weights * (radius / found)
+
+
+def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, distance: float = 3.0,
+                    excitatory: float = 0.8, weight: float = 20.0, input_weight: float = 20.0,
+                    input_density: float = 0.15) -> tuple[Floats, Floats]:
+    """Draw a liquid on a grid of neurons: recurrent weights [neurons, neurons] and those of inputs [neurons, inputs].
+
+    Two neurons at distance D are joined with chance C exp(-(D / distance)^2), C by their kinds; weights are
+    `weight` times a uniform number in [0, 1), negative from inhibitory neurons. Inputs reach a share of the neurons with
+    either sign.
+    """
+    count = int(np.prod(grid))
+    if not 1 <= count <= MAX_UNITS or min(grid) < 1:
+        raise error(f"a liquid has 1 to {MAX_UNITS} neurons, got a grid of {list(grid)}")
+    rng = np.random.default_rng(seed)
+    place = np.array(list(product(*map(range, grid))), float)
+    excites = rng.random(count) < excitatory
+    apart = ((place[:, None] - place[None]) ** 2).sum(axis=-1)
+    factor = np.array([[_CHANCE[bool(s), bool(r)] for s in excites] for r in excites])  # [receiver, sender]
+    joined = rng.random((count, count)) < factor * np.exp(-apart / distance**2)
+    np.fill_diagonal(joined, False)
+    size = weight * rng.random((count, count)) * np.where(excites, 1, -1)
+    reached = rng.random((count, inputs)) < input_density
+    return joined * size, reached * rng.choice([-1, 1], (count, inputs)) * input_weight
+
+
+def conductance_weights(positive: Any, negative: Any, unit: float) -> Floats:
+    """Give weights from pairs of conductances in siemens: (positive - negative) / unit."""
+    positive, negative = np.asarray(positive, float), np.asarray(negative, float)
+    if positive.shape != negative.shape or positive.ndim != 2:
+        raise error(f"a differential pair has two matrices of one shape, got {list(positive.shape)} and "
+                    f"{list(negative.shape)}")
+    if positive.min() < 0 or negative.min() < 0:
+        raise error("a conductance below 0 was given")
+    if not unit > 0:
+        raise error(f"the conductance of weight 1 is above 0, got {unit}")
+    return (positive - negative) / unit
+
+
+def ridge(states: Any, targets: Any, penalty: float) -> tuple[Floats, Floats]:
+    """Fit a linear readout: weights [outputs, units] and bias [outputs] for states [samples, units].
+
+    Minimises the squared error plus `penalty` times the squared weights, the bias left free.
+    """
+    x, y = np.asarray(states, float), np.asarray(targets, float)
+    y = y.reshape(len(y), -1)
+    middle, level = x.mean(axis=0), y.mean(axis=0)
+    centred = x - middle
+    weights = np.linalg.solve(centred.T @ centred + penalty * np.eye(x.shape[1]), centred.T @ (y - level)).T
+    return weights, level - weights @ middle
