@@ -18,6 +18,7 @@ from .model_btf import build_btf
 from .model_gnn import build_gnn
 from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
+from .model_memories import build_memory, build_reservoir
 from .model_network import build_mlp, build_onnx, build_state_dict
 from .model_rnn import build_rnn
 from .schema import MODELS, SCHEMA, validate
@@ -37,6 +38,8 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "gnn": build_gnn,
     "cellular-automaton": build_cellular_automaton,
     "automaton": build_automaton,
+    "hopfield": build_memory,
+    "reservoir": build_reservoir,
 }
 
 

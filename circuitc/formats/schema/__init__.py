@@ -16,6 +16,7 @@ from .logic import (
     LutNetworkModel,
     TableLayerModel,
 )
+from .memories import ConductanceMatrix, HopfieldModel, ReservoirModel, SparseMatrix
 from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, RnnLayer, RnnModel, StateDictModel, StateLayer
 
 MODELS = {
@@ -31,6 +32,8 @@ MODELS = {
     "gnn": GnnModel,
     "cellular-automaton": CellularModel,
     "automaton": AutomatonModel,
+    "hopfield": HopfieldModel,
+    "reservoir": ReservoirModel,
 }
 
 __all__ = [
@@ -38,7 +41,7 @@ __all__ = [
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
-    "AutomatonModel", "CellularModel",
+    "AutomatonModel", "CellularModel", "ConductanceMatrix", "HopfieldModel", "ReservoirModel", "SparseMatrix",
     "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
