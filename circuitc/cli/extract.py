@@ -51,15 +51,15 @@ def extract_command(
     out: Annotated[Path, typer.Option("-o", "--out", help=(
         "What to write: .json (a model of kind automaton), .dot (Graphviz), or a program (.ccir, ...)."))],
     alphabet: Annotated[str, typer.Option(metavar="FILE.npz", help=(
-        "The symbols that happen, [symbols, ...] real values by port name; or one-hot, for one vector. Without it every "
-        "input of a step is a symbol."))] = "",
+        "The symbols that happen, [symbols, ...] real values by port name; or one-hot, for one vector. Without it "
+        "every input of a step is a symbol."))] = "",
     letters: Annotated[str, typer.Option(help="Names of the symbols, with commas between; else their numbers.")] = "",
     words: Annotated[Path | None, typer.Option(metavar="FILE", help=(
         "Follow only these words: a text, one a line, letters with spaces between, or of one character each."))] = None,
     passes: Annotated[str | None, typer.Option(help="A pipeline to run first, such as ranges or scalarize.")] = None,
     states: Annotated[int, typer.Option(help="The most states that are tried; more are refused.", min=1)] = 4096,
     empty: Annotated[Empty, typer.Option(help=(
-        "Whether the empty word is accepted, of which a network says nothing; free: whichever needs no state more."))
+        "Whether the empty word is accepted, of which a network says nothing; free: what needs no state more."))
     ] = Empty.FREE,
     encoding: Annotated[Encoding, typer.Option(help="How a program keeps the state.")] = Encoding.BINARY,
     as_json: Json = False,
@@ -67,7 +67,7 @@ def extract_command(
     """Find the finite automaton that a stream is: every state that is reached from reset, with every symbol.
 
     The automaton is made as small as can be (Hopcroft) and compared with the network once more, on every pair of states
-    that both reach together. With --words only what the words meet is known; all else is rejected, and nothing is shown.
+    that both reach together. With --words only what the words meet is known; all else is rejected, nothing is shown.
     """
     if out.suffix not in DRAWN:
         check_ending(out)
@@ -137,12 +137,12 @@ def _write(out: Path, found: Extraction, model: Path) -> None:
 
 def _lines(name: str, facts: dict[str, Any]) -> list[str]:
     what = "all" if facts["complete"] else f"of {facts['states'] * facts['symbols']}"
-    lines = [f"@{name}: {facts['states']} states met over {facts['symbols']} symbols, {facts['transitions']} transitions "
-             f"({what}); the smallest automaton has {facts['minimal_states']} states"]
+    lines = [f"@{name}: {facts['states']} states met over {facts['symbols']} symbols, {facts['transitions']} "
+             f"transitions ({what}); the smallest automaton has {facts['minimal_states']} states"]
     if facts["complete"]:
         floats = ", floats as the interpreter rounds them" if facts["floats"] else ""
-        lines.append(f"exhausted: the automaton answers every word as the network does ({facts['pairs']} pairs of states "
-                     f"with every symbol{floats})")
+        lines.append(f"exhausted: the automaton answers every word as the network does ({facts['pairs']} pairs of "
+                     f"states with every symbol{floats})")
     else:
         lines.append("not checked: only the transitions that the words met are known, the rest is rejected")
     return [*lines, f"automaton: {facts['out']}"]

@@ -74,7 +74,7 @@ def automaton_json(automaton: Automaton, name: str, description: str = "") -> by
              "letters": list(automaton.letters), "states": list(names), "start": names[automaton.start],
              "accepting": [names[k] for k in sorted(automaton.accepting)],
              "transitions": [[names[to] for to in row] for row in automaton.transitions]}
-    rows = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in model.items() if value != ""]
+    rows = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in model.items() if value]
     return ("{\n" + ",\n".join(rows) + "\n}\n").encode()
 
 

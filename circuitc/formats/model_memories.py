@@ -67,8 +67,8 @@ def _memory(model: HopfieldModel, path: Path, source: Source) -> Memory:
     if model.update == "async":
         order = tuple(range(units)) if model.order is None else tuple(model.order)
     whole_weights, whole_thresholds = _whole(weights, thresholds, Span(source, path="weights"))
-    return Memory(whole_weights, whole_thresholds, patterns, model.degree, order, model.sweeps, model.settle, model.ties,
-                  model.form)
+    return Memory(whole_weights, whole_thresholds, patterns, model.degree, order, model.sweeps, model.settle,
+                  model.ties, model.form)
 
 
 def _patterns(given: Any, path: Path, span: Span) -> NDArray[np.int64]:
@@ -126,7 +126,8 @@ def _matrices(model: ReservoirModel, reader: _Reader) -> tuple[Floats, Floats]:
                 ", or liquid" if model.model == "liquid" else ""), Span(reader.source))
         return reader.matrix(model.weights, "weights"), reader.matrix(model.weights_in, "weights_in")
     if model.model != "liquid" or model.weights is not None or model.weights_in is not None:
-        raise error("liquid draws the weights of a liquid, which then has no others", Span(reader.source, path="liquid"))
+        raise error("liquid draws the weights of a liquid, which then has no others",
+                    Span(reader.source, path="liquid"))
     x, y, z = drawn.grid
     return placed(reader.source, "liquid", lambda: liquid_matrices(
         (x, y, z), drawn.inputs, drawn.seed, distance=float(drawn.distance), weight=float(drawn.weight),
@@ -151,8 +152,8 @@ class _Reader:
             return placed(self.source, key, lambda: sparse_matrix(
                 given.rows, given.columns, float(given.density), float(given.scale), radius, given.seed))
         if isinstance(given, ConductanceMatrix):
-            pair = [self._conductances(which, span) for which in (given.positive, given.negative)]
-            weights = placed(self.source, key, lambda: conductance_weights(*pair, float(given.unit)))
+            positive, negative = (self._conductances(which, span) for which in (given.positive, given.negative))
+            weights = placed(self.source, key, lambda: conductance_weights(positive, negative, float(given.unit)))
             return weights if given.radius is None else self._scaled(weights, float(given.radius), span)
         return self._doubles(_matrix_rows(given, self.path, span), key)
 

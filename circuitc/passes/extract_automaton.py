@@ -23,7 +23,7 @@ from .base import Context, Pass
 
 @dataclass(frozen=True, slots=True)
 class ExtractAutomaton(Pass):
-    """Replace the main func, a stream with few reachable states, by the smallest finite automaton that answers the same.
+    """Replace the main func, a stream with few reachable states, by the smallest automaton that answers the same.
 
     Every state that words reach from reset is tried with every input of a step (at most 12 bits); more than `states`
     states are refused. The automaton is minimised (Hopcroft) and compared with the program again, on every pair of

@@ -31,6 +31,6 @@ for encoding in ("binary", "one-hot"):
     record = next(p for p in build.module.facts["passes"] if p["name"] == "extract-automaton")
     facts, evidence = record["facts"], record["evidence"]
     print(f"  {encoding}: {facts['states']} states met, {facts['minimal_states']} kept, {evidence['level']} "
-          f"({evidence['vectors']} transitions), {build.module.entry.registers[0].type.bits} bits of state; less than a "
-          f"twentieth of the network's Verilog: {20 * build.report['figures']['lines'] < lines}")
+          f"({evidence['vectors']} transitions), {build.module.entry.registers[0].type.bits} bits of state; less than "
+          f"a twentieth of the network's Verilog: {20 * build.report['figures']['lines'] < lines}")
     print("   ", build.summary[0])

@@ -51,7 +51,8 @@ with tempfile.TemporaryDirectory() as folder:
     print(build.summary[0])
     hardware = circuitc.simulate(folder + "/rtl", {"x": spoiled})
     print("hardware recalls the same:", np.array_equal(hardware["y"], patterns))
-    build = circuitc.compile(MODEL, "crossbar", out=folder + "/bundle", options={"array": "rram-128", "certify": "window"})
+    build = circuitc.compile(MODEL, "crossbar", out=folder + "/bundle",
+                             options={"array": "rram-128", "certify": "window"})
     print("\n".join(line for line in build.summary if line.startswith("proved")))
     bundle = circuitc.crossbar.load(build.folder)
     print("recalled through the wires:", np.array_equal(bundle.run({"x": spoiled}, mode="ir")["y"], patterns))

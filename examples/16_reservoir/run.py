@@ -67,7 +67,8 @@ port_in, port_out = integers.entry.inputs[0], integers.entry.outputs[0]
 most = port_in.type.highest * 2.0**-port_in.type.fraction  # the largest input that its 10 bits hold
 raw = circuitc.jit(integers).run({"u": encode(port_in, np.minimum(items, most), 2)})["y"]
 print(f"  as integers, 6-bit weights and 10-bit states: error {fit(decode(port_out, raw)[0])[2]:.2f}")
-bundle = circuitc.compile(integers, "crossbar", out=HERE / "bundle", options={"array": "rram-128", "periphery": "false"})
+bundle = circuitc.compile(integers, "crossbar", out=HERE / "bundle",
+                          options={"array": "rram-128", "periphery": "false"})
 print("\n".join(bundle.summary))
 
 # Digits as spikes: a pixel of p/16 spikes in p of 16 steps; a liquid of 216 neurons on a 6 x 6 x 6 grid.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_states_and_energies_are_those_of_the_equations(memory: Memory, seed: in
         assert np.array_equal(got["y"][k], states[-1])
         levels = [energy(memory, s) for s in states]
         if module.facts["hopfield"]["energy_never_rises"]:
-            assert all(b <= a for a, b in zip(levels, levels[1:], strict=False))
+            assert all(b <= a for a, b in pairwise(levels))
         if memory.settle and got["converged"][k]:
             still = follow(memory, got["y"][k])
             assert all(np.array_equal(s, got["y"][k]) for s in still)
@@ -74,7 +75,8 @@ def test_energy_is_that_of_the_papers() -> None:
     patterns = np.random.default_rng(0).choice([-1, 1], (3, 7))
     memory = Memory(hebbian(patterns), np.arange(7), patterns)
     x = np.array([1, -1, 1, 1, -1, -1, 1])
-    by_hand = -0.5 * sum(memory.weights[i, j] * x[i] * x[j] for i in range(7) for j in range(7)) + (x * np.arange(7)).sum()
+    pairs = sum(memory.weights[i, j] * x[i] * x[j] for i in range(7) for j in range(7))
+    by_hand = -0.5 * pairs + (x * np.arange(7)).sum()
     assert energy(memory, x) == 2 * by_hand
     dense = Memory(hebbian(patterns), np.zeros(7, int), patterns, 4)
     assert energy(dense, x) == -sum(int(p @ x) ** 4 for p in patterns)

@@ -1,4 +1,4 @@
-"""Reservoirs: against their equations in numpy, matrices from seeds and conductances, the readout's fit, wrong models."""
+"""Reservoirs: against their equations in numpy, matrices from seeds and conductances, readouts, wrong models."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_echo_states_follow_their_equation(seed: int, units: int, inputs: int, l
 
 
 def spikes_of(net: Liquid, arriving: Any) -> Any:
-    """Run the liquid's equations in doubles, in which every number of it is exact: [steps, inputs] to [steps, neurons]."""
+    """Run the liquid's equations in doubles, which hold its numbers: [steps, inputs] to [steps, neurons]."""
     one, n = 2.0**net.fraction, len(net.weights)
     w, w_in, bias = (np.rint(a * one) / one for a in (net.weights, net.weights_in, net.bias))
     decay = np.rint(np.exp(-np.arange(101) / net.tau_u) / net.tau_u * one) / one
@@ -61,7 +61,8 @@ def spikes_of(net: Liquid, arriving: Any) -> Any:
         v = np.rint((v + w @ decay[since] + w_in @ items + bias - v * leak) * one) / one
         v = np.clip(v, -(2.0**15), 2.0**15 - 1 / one)
         spike = (v >= limit) & (step - last > net.refractory)
-        v, since, last = np.where(spike, 0, v), np.where(spike, 0, np.minimum(since + 1, 100)), np.where(spike, step, last)
+        v, last = np.where(spike, 0, v), np.where(spike, step, last)
+        since = np.where(spike, 0, np.minimum(since + 1, 100))
         found.append(spike)
     return np.array(found)
 
@@ -69,7 +70,8 @@ def spikes_of(net: Liquid, arriving: Any) -> Any:
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from([1.0, 2.0, 3.7]), st.sampled_from([64.0, 10.0, 1.0]), st.integers(0, 3),
        st.integers(2, 12))
-def test_liquids_spike_as_their_equations(seed: int, tau_u: float, tau_v: float, refractory: int, fraction: int) -> None:
+def test_liquids_spike_as_their_equations(seed: int, tau_u: float, tau_v: float, refractory: int,
+                                          fraction: int) -> None:
     w, w_in = liquid_matrices((3, 2, 2), 6, seed, weight=12, input_weight=9, input_density=0.4)
     rng = np.random.default_rng(seed)
     net = Liquid(w, w_in, rng.normal(size=12), tau_v, tau_u, 15.0, refractory, fraction)
@@ -154,7 +156,7 @@ def test_a_liquid_in_a_file(tmp_path: Path) -> None:
     (ECHO, {"weights": {"draw": "sparse", "rows": 2, "columns": 2, "density": 0}}, "a density is above 0"),
     (ECHO, {"weights": {"draw": "sparse", "rows": 2, "columns": 3, "radius": 1}}, "that of a square matrix"),
     (ECHO, {"weights": {"draw": "dense"}}, "weights"),
-    (ECHO, {"weights": {"positive": "a.csv", "negative": "b.csv", "unit": 1}}, "there is no file a.csv beside the model"),
+    (ECHO, {"weights": {"positive": "a.csv", "negative": "b.csv", "unit": 1}}, "there is no file a.csv beside"),
     (ECHO, {"weights": {"positive": "../a.csv", "negative": "b.csv", "unit": 1}}, "lies outside the folder"),
     (ECHO, {"weights": {"positive": "bad.csv", "negative": "bad.csv", "unit": 1}}, "bad.csv is no table of numbers"),
     (ECHO, {"weights": {"positive": "good.csv", "negative": "good.csv", "unit": 0}}, "is above 0, got 0"),

@@ -24,7 +24,7 @@ class HopfieldModel(Header):
     degree: int = Field(2, ge=2, le=20, description=(
         "2: classical. Above: dense, the field is the sum over patterns of xi (xi . x)^(degree - 1)."))
     update: Literal["sync", "async"] = Field("async", description=(
-        "All units at once, or one after the other. Only for async (and for even degrees above 2) the energy never rises."))
+        "All units at once, or one after the other; the fact energy_never_rises says what is known of the two."))
     order: list[Unit] | None = Field(None, min_length=1, max_length=1 << 16, description=(
         "The units of an async sweep in order; each once, from 0, without it."))
     sweeps: int = Field(1, ge=1, le=1 << 24, description="How many sweeps a call takes, with settle at most.")

@@ -77,8 +77,8 @@ class RnnModel(Header):
     length: int | None = Field(None, ge=1, le=1 << 16, description=(
         "The sequences' length; needed where a layer runs backwards. Without it the func is a stream of any length."))
     centroids: Weights | None = Field(None, description=(
-        "Of a state-regularised network: one row for each centroid. The state becomes, each step, the centroid with the "
-        "largest dot product with what the one layer (rnn, gru) makes of it."))
+        "Of a state-regularised network: one row for each centroid. The state becomes, each step, the centroid with "
+        "the largest dot product with what the one layer (rnn, gru) makes of it."))
     start: int | None = Field(None, ge=0, description="The centroid before the first step; the first without it.")
     decision: bool = Field(False, description=(
         "With centroids: answer a bit (one number of the last layer above 0), or the place of the largest number."))

@@ -9,5 +9,6 @@ from .regularized import regularized
 from .rule import Rule, parse_rule
 from .words import word_type
 
-__all__ = ["Automaton", "Extraction", "Grid", "Rule", "automaton_module", "automaton_of", "build_cellular", "extract", "find_turns",
-           "over_alphabet", "parse_pattern", "parse_rule", "regularized", "threshold_network", "to_dot", "word_type"]
+__all__ = ["Automaton", "Extraction", "Grid", "Rule", "automaton_module", "automaton_of", "build_cellular",
+           "extract", "find_turns", "over_alphabet", "parse_pattern", "parse_rule", "regularized",
+           "threshold_network", "to_dot", "word_type"]

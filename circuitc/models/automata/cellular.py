@@ -33,6 +33,7 @@ from .rule import Rule
 from .words import Words, word_type
 
 Form = Literal["words", "thresholds"]
+Step = Callable[[Builder, Value], Value]
 MAX_CELLS = 1 << 26
 MAX_GENERATIONS = (1 << 31) - 2
 
@@ -58,8 +59,8 @@ class Grid:
 def check_grid(grid: Grid) -> None:
     """Refuse what does not fit together."""
     if len(grid.shape) != grid.rule.rank:
-        raise error(f"{grid.rule.name} lives on {'a ring [columns]' if grid.rule.rank == 1 else 'a torus [rows, columns]'}"
-                    f", got shape {list(grid.shape)}")
+        where = "a ring [columns]" if grid.rule.rank == 1 else "a torus [rows, columns]"
+        raise error(f"{grid.rule.name} lives on {where}, got shape {list(grid.shape)}")
     if min(grid.shape) < 1 or prod(grid.shape) > MAX_CELLS:
         raise error(f"a grid has 1 to {MAX_CELLS} cells, got shape {list(grid.shape)}")
     if not 1 <= grid.generations <= MAX_GENERATIONS:
@@ -87,8 +88,8 @@ def build_cellular(grid: Grid, name: str) -> Module:
 
     def convert(which: str) -> Callable[[Builder, Value], Value]:
         return lambda b, v: getattr(Words(b, word), which)(v) if bits else v
-    func = _machine(grid, name, port, state, convert("pack"), convert("unpack"),
-                    lambda b, v: Words(b, word).generation(grid.rule, v))
+    func = _machine(grid, name, _Parts(port, state, convert("pack"), convert("unpack"),
+                                       lambda b, v: Words(b, word).generation(grid.rule, v)))
     module = module_of(func)
     return Module(module.funcs, module.main, module.name, facts)
 
@@ -102,38 +103,57 @@ def _of_neurons(grid: Grid, name: str, facts: dict[str, Any]) -> Module:
     if once:
         return module
     t, part = BIT.with_shape(grid.shape), module.entry
-    func = _machine(grid, name, t, t, lambda b, v: v, lambda b, v: v,
-                    lambda b, v: b.call(part.name, "after", t, v, name="generation"))
+    func = _machine(grid, name, _Parts(t, t, lambda _, v: v, lambda _, v: v,
+                                       lambda b, v: b.call(part.name, "after", t, v, name="generation")))
     return Module({f.name: f for f in (func, part)}, name, name, facts)
 
 
-Step = Callable[[Builder, Value], Value]
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """How a generation is computed: the types of ports and state, and what turns one into the other."""
+
+    port: Type
+    state: Type
+    enter: Step
+    leave: Step
+    generation: Step
 
 
-def _machine(grid: Grid, name: str, port: Type, state: Type, enter: Step, leave: Step, generation: Step) -> Func:
-    """Put a generation into its schedule: once, so many steps, or a step an item; registers hold the state's type."""
+def _machine(grid: Grid, name: str, parts: _Parts) -> Func:
+    """Put a generation into its schedule: once, so many steps, or a step an item."""
+    if grid.stream:
+        return _stream(grid, name, parts)
+    return _once(name, parts) if grid.generations == 1 else _repeated(grid, name, parts)
+
+
+def _once(name: str, parts: _Parts) -> Func:
     b = Builder()
-    ports = (Port("cells", port),)
-    if grid.generations == 1 and not grid.stream:
-        after = leave(b, generation(b, enter(b, b.input("cells", port))))
-        return Func(name, ports, (Port("after", port),), b.finish([after]), (), ONCE)
-    if grid.stream:
-        load = b.input("load", BIT)
-    cells, now = b.input("cells", port), None
-    if grid.stream:
-        now = b.input("now", state)
-        following = b.apply("select", _spread(b, load, state), enter(b, cells), generation(b, now))
-        begin = np.zeros(grid.shape, np.int64) if grid.start is None else grid.start
-        ins = (Port("load", BIT, "step"), Port("cells", port, "step"))
-        return Func(name, ins, (Port("after", port, "step"),), b.finish([leave(b, following), following]),
-                    (Register("now", state, Constant(state, _packed(begin, state))),), STREAM)
-    now, started = b.input("now", state), b.input("started", BIT)
-    here = b.apply("select", _spread(b, started, state), now, enter(b, cells))
-    following = generation(b, here)
+    after = parts.leave(b, parts.generation(b, parts.enter(b, b.input("cells", parts.port))))
+    return Func(name, (Port("cells", parts.port),), (Port("after", parts.port),), b.finish([after]), (), ONCE)
+
+
+def _stream(grid: Grid, name: str, parts: _Parts) -> Func:
+    """Keep the cells in a register that `load` overwrites."""
+    b, state = Builder(), parts.state
+    load, cells, now = b.input("load", BIT), b.input("cells", parts.port), b.input("now", state)
+    following = b.apply("select", _spread(b, load, state), parts.enter(b, cells), parts.generation(b, now))
+    begin = np.zeros(grid.shape, np.int64) if grid.start is None else grid.start
+    return Func(name, (Port("load", BIT, "step"), Port("cells", parts.port, "step")),
+                (Port("after", parts.port, "step"),), b.finish([parts.leave(b, following), following]),
+                (Register("now", state, Constant(state, _packed(begin, state))),), STREAM)
+
+
+def _repeated(grid: Grid, name: str, parts: _Parts) -> Func:
+    """Take the input in the first step, and what the register holds in all others."""
+    b, state = Builder(), parts.state
+    cells, now, started = b.input("cells", parts.port), b.input("now", state), b.input("started", BIT)
+    here = b.apply("select", _spread(b, started, state), now, parts.enter(b, cells))
+    following = parts.generation(b, here)
     registers = (Register("now", state, Constant(state, np.zeros(state.shape, np.int64))),
                  Register("started", BIT, Constant(BIT, np.array(0))))
-    return Func(name, ports, (Port("after", port),), b.finish([leave(b, following), following, b.number(BIT, 1)]),
-                registers, Schedule("iterate", grid.generations))
+    return Func(name, (Port("cells", parts.port),), (Port("after", parts.port),),
+                b.finish([parts.leave(b, following), following, b.number(BIT, 1)]), registers,
+                Schedule("iterate", grid.generations))
 
 
 def _spread(b: Builder, bit: Value, like: Type) -> Value:
@@ -141,7 +161,7 @@ def _spread(b: Builder, bit: Value, like: Type) -> Value:
 
 
 def _packed(cells: NDArray[np.int64], word: Type) -> NDArray[np.int64]:
-    """Give raw words of cells (Python's integers where 64 bits are without sign are never needed: such words have one)."""
+    """Give raw words of cells; words of 64 bits have a sign."""
     split = cells.reshape(*word.shape, word.width).astype(np.uint64)
     return (split << np.arange(word.width, dtype=np.uint64)).sum(axis=-1, dtype=np.uint64).view(np.int64)
 

@@ -52,7 +52,8 @@ def automaton_module(automaton: Automaton, name: str, encoding: Encoding = "bina
                      output: str = "accept") -> Module:
     """Give an automaton as a stream: the number of a letter in, whether the word so far is accepted out."""
     t = index_type(len(automaton.letters))
-    func = machine_func(automaton.machine, name, (Port(symbol, t, "step"),), (Port(output, BIT, "step"),), None, encoding)
+    ports = (Port(symbol, t, "step"),), (Port(output, BIT, "step"),)
+    func = machine_func(automaton.machine, name, *ports, None, encoding)
     module = module_of(func)
     facts = {"automaton": {"states": len(automaton.states), "letters": list(automaton.letters), "encoding": encoding}}
     return Module(module.funcs, module.main, module.name, facts)

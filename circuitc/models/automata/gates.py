@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 from circuitc.diagnostics import error
@@ -60,7 +60,7 @@ def _turns(weights: tuple[int, ...], rule: Rule) -> Turns | None:
         if answers.setdefault(v, answer) != answer:
             return None
     values = sorted(answers)
-    turns = tuple((a, b) for a, b in zip(values, values[1:], strict=False) if answers[a] != answers[b])
+    turns = tuple((a, b) for a, b in pairwise(values) if answers[a] != answers[b])
     return Turns(weights, answers[values[0]], turns)
 
 
@@ -129,7 +129,7 @@ def _layer(turns: Turns, weights: Mapping[int, int]) -> Iterator[tuple[dict[int,
 
 
 def _collect(turns: Turns, labels: range, number: int) -> Neuron:
-    """Add the turns up: the sum of their bits with signs +, -, +, ... is 0 or 1, and so is the answer or its inverse."""
+    """Add the turns up: the sum of their bits with signs +, -, +, ... is 0 or 1, as the answer is or its inverse."""
     signs = [(-1) ** k for k in range(len(labels))]
     if turns.first:
         signs = [-s for s in signs]

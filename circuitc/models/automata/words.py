@@ -87,7 +87,8 @@ class Words:
         moved = self.b.apply("requantize", moved, type=self.word, rounding="floor", overflow="wrap")
         if not self.word.signed:
             return moved
-        return self.b.apply("and", moved, self.filled(words, (1 << (self.word.width - by)) - 1))  # no copies of the sign
+        kept = self.filled(words, (1 << (self.word.width - by)) - 1)  # a shift of signed words copies the sign
+        return self.b.apply("and", moved, kept)
 
     def filled(self, like: Value, raw: int) -> Value:
         """Give a number in every place of a tensor of this shape."""

@@ -4,8 +4,8 @@ Classical (Hopfield 1982): x_i becomes the sign of sum_j W_ij x_j - t_i, with W 
 diagonal (the factor 1/n changes no sign). Energy E = -1/2 x W x + t x. One unit after the other (async) E never rises
 where W is symmetric with a zero diagonal; all at once (sync) it may, and two states may follow each other for ever.
 
-Dense (Krotov and Hopfield 2016, arXiv 1606.01164): x_i becomes the sign of sum_mu xi_i (xi_mu . x)^(p-1), the gradient of
-E = -sum_mu (xi_mu . x)^p. Where p is even E is concave, so it never rises, async or sync; where p is odd it may.
+Dense (Krotov and Hopfield 2016, arXiv 1606.01164): x_i becomes the sign of sum_mu xi_i (xi_mu . x)^(p-1), the gradient
+of E = -sum_mu (xi_mu . x)^p. Where p is even E is concave, so it never rises, async or sync; where p is odd it may.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from circuitc.ir import (
     Port,
     Register,
     Schedule,
+    Type,
     Value,
     index_type,
 )
@@ -42,10 +43,11 @@ MAX_STEPS = (1 << 31) - 1
 class Memory:
     """A Hopfield network, as whole numbers.
 
-    With `degree` 2 `weights` [units, units] and `thresholds` [units]; above it `patterns` [patterns, units] of -1 and +1.
-    `order` (async) lists the units of a sweep; without it (sync) all are updated at once. A call takes `sweeps` sweeps,
-    with `settle` at most: it ends when one changes nothing. A field of exactly 0 leaves a unit as it is (`keep`) or makes
-    it -1 (`minus`). `form` of async: `row` computes one unit's field a step, `array` all fields, of which one is taken.
+    With `degree` 2 `weights` [units, units] and `thresholds` [units]; above it `patterns` [patterns, units] of -1 and
+    +1. `order` (async) lists the units of a sweep; without it (sync) all are updated at once. A call takes `sweeps`
+    sweeps, with `settle` at most: it ends when one changes nothing. A field of exactly 0 leaves a unit as it is
+    (`keep`) or makes it -1 (`minus`). `form` of async: `row` computes one unit's field a step, `array` all fields, of
+    which one is taken.
     """
 
     weights: Int64
@@ -71,7 +73,7 @@ def hebbian(patterns: Int64) -> Int64:
 
 
 def energy(memory: Memory, x: Int64) -> Any:
-    """Give the energy of states [..., units], twice that of the paper in the classical case so that it is a whole number."""
+    """Give the energy of states [..., units]; in the classical case twice that of the paper, a whole number."""
     x = np.asarray(x, np.int64)
     if memory.degree > 2:
         return -((x @ memory.patterns.T).astype(object) ** memory.degree).sum(axis=-1)
@@ -87,8 +89,8 @@ def check_memory(memory: Memory) -> None:
         if not np.isin(memory.patterns, (-1, 1)).all():
             raise error("patterns are made of -1 and 1")
         if (n ** (memory.degree - 1) * len(memory.patterns) * 2).bit_length() > 62:
-            raise error(f"{len(memory.patterns)} patterns of {n} units at degree {memory.degree} need sums of more than 62 "
-                        "bits", help="take a smaller degree")
+            raise error(f"{len(memory.patterns)} patterns of {n} units at degree {memory.degree} need sums of more "
+                        "than 62 bits", help="take a smaller degree")
     else:
         if memory.weights.shape != (n, n) or memory.thresholds.shape != (n,):
             raise error(f"weights are [units, units] and thresholds [units], got {list(memory.weights.shape)} and "
@@ -102,36 +104,62 @@ def check_memory(memory: Memory) -> None:
 
 
 def build_hopfield(memory: Memory, name: str) -> Module:
-    """Give the module of a memory: the state `x` in, the state `y` after the sweeps out (with `settle` also whether it
-    `converged`, and the `steps` taken: of sync sweeps, of async units)."""
+    """Give the module of a memory: the state `x` in, the state `y` after the sweeps out.
+
+    With `settle` it also answers whether it `converged`, and the `steps` taken: sweeps of sync, units of async updates.
+    """
     check_memory(memory)
-    b = Builder()
     t = SPIN.with_shape((memory.units,))
-    x = b.input("x", t)
-    ports = (Port("x", t),), (Port("y", t),)
-    facts = {"hopfield": _facts(memory)}
-    if not memory.order and memory.sweeps == 1 and not memory.settle:
-        func = Func(name, *ports, b.finish([_Fields(b, memory, x).all()]))
-        return Module({name: func}, name, name, facts)
-    now, started = b.input("now", t), b.input("started", BIT)
-    registers = [Register("now", t, Constant(t, np.full(t.shape, -1))), Register("started", BIT, Constant(BIT, np.array(0)))]
     if memory.order:
-        k_type = index_type(len(memory.order))
-        k, moved = b.input("place", k_type), b.input("moved", BIT)
-        registers += [Register("place", k_type, Constant(k_type, np.array(0))), Register("moved", BIT, Constant(BIT, np.array(0)))]
-    state = b.apply("select", b.apply("broadcast", started, shape=t.shape, axes=()), now, x, name="state")
-    fields = _Fields(b, memory, state)
-    steps = memory.sweeps
-    if memory.order:
-        steps *= len(memory.order)
-        after, following, done = _one_unit(b, memory, fields, state, k, moved)
+        func = _one_by_one(memory, name, t)
+    elif memory.sweeps == 1 and not memory.settle:
+        b = Builder()
+        after = _Fields(b, memory, b.input("x", t)).all()
+        func = Func(name, (Port("x", t),), (Port("y", t),), b.finish([after]))
     else:
-        after, following = fields.all(), list[Value]()
-        done = b.apply("not", _differ(b, after, state))
-    values = [after, after, b.number(BIT, 1), *following]
-    schedule = Schedule("until" if memory.settle else "iterate", steps)
-    func = Func(name, *ports, b.finish([*values, done] if memory.settle else values), tuple(registers), schedule)
-    return Module({name: func}, name, name, facts)
+        func = _all_at_once(memory, name, t)
+    return Module({name: func}, name, name, {"hopfield": _facts(memory)})
+
+
+def _all_at_once(memory: Memory, name: str, t: Type) -> Func:
+    """Take a sweep a step."""
+    b = Builder()
+    state, registers = _begin(b, t)
+    after = _Fields(b, memory, state).all()
+    values = [after, after, b.number(BIT, 1)]
+    if memory.settle:
+        values.append(b.apply("not", _differ(b, after, state)))
+    schedule = Schedule("until" if memory.settle else "iterate", memory.sweeps)
+    return Func(name, (Port("x", t),), (Port("y", t),), b.finish(values), registers, schedule)
+
+
+def _one_by_one(memory: Memory, name: str, t: Type) -> Func:
+    """Take a unit a step; registers hold the place in the order, and whether the sweep changed anything so far."""
+    b, count = Builder(), len(memory.order)
+    place_type = index_type(count)
+    state, registers = _begin(b, t, Register("place", place_type, Constant(place_type, np.array(0))),
+                              Register("moved", BIT, Constant(BIT, np.array(0))))
+    place, moved = 3, 4  # the inputs behind x, now and started
+    after = _one_unit(b, memory, state, place)
+    last = b.apply("eq", place, b.number(place_type, count - 1))
+    one_more = b.apply("requantize", b.apply("add", place, b.number(BIT, 1)), type=place_type, overflow="wrap")
+    changed = b.apply("or", moved, _differ(b, after, state))
+    values = [after, after, b.number(BIT, 1), b.apply("select", last, b.number(place_type, 0), one_more),
+              b.apply("and", changed, b.apply("not", last))]
+    if memory.settle:
+        values.append(b.apply("and", last, b.apply("not", changed)))
+    schedule = Schedule("until" if memory.settle else "iterate", memory.sweeps * count)
+    return Func(name, (Port("x", t),), (Port("y", t),), b.finish(values), registers, schedule)
+
+
+def _begin(b: Builder, t: Type, *more: Register) -> tuple[Value, tuple[Register, ...]]:
+    """Add the inputs `x`, `now`, `started` and those of more registers; give the state: x at first, then now."""
+    registers = (Register("now", t, Constant(t, np.full(t.shape, -1))),
+                 Register("started", BIT, Constant(BIT, np.array(0))), *more)
+    x = b.input("x", t)
+    now, started, *_ = (b.input(r.name, r.type) for r in registers)
+    chosen = b.apply("broadcast", started, shape=t.shape, axes=())
+    return b.apply("select", chosen, now, x, name="state"), registers
 
 
 def _facts(memory: Memory) -> dict[str, Any]:
@@ -149,22 +177,14 @@ def _facts(memory: Memory) -> dict[str, Any]:
             "energy_never_rises": falls, "because": why}
 
 
-def _one_unit(b: Builder, memory: Memory, fields: _Fields, state: Value, k: Value, moved: Value,
-              ) -> tuple[Value, list[Value], Value]:
-    """Update the unit at place k of the order; answers the state, the next place and `moved`, and whether all is done."""
-    order = b.constant(Constant(index_type(memory.units).with_shape((len(memory.order),)), np.array(memory.order)), "order")
-    unit = b.apply("gather", order, k, axis=0, name="unit")
+def _one_unit(b: Builder, memory: Memory, state: Value, place: Value) -> Value:
+    """Give the state in which the unit at a place of the order is updated."""
+    fields = _Fields(b, memory, state)
+    units = index_type(memory.units).with_shape((len(memory.order),))
+    unit = b.apply("gather", b.constant(Constant(units, np.array(memory.order)), "order"), place, axis=0, name="unit")
     if memory.form == "row":
-        after = b.apply("update", state, unit, fields.one(unit))
-    else:
-        chosen = b.apply("one_hot", unit, size=memory.units)
-        after = b.apply("select", chosen, fields.all(), state)
-    last = b.apply("eq", k, b.number(b.type(k), len(memory.order) - 1))
-    one_more = b.apply("requantize", b.apply("add", k, b.number(BIT, 1)), type=b.type(k), overflow="wrap")
-    place = b.apply("select", last, b.number(b.type(k), 0), one_more)
-    changed = b.apply("or", moved, _differ(b, after, state))
-    carried = b.apply("and", changed, b.apply("not", last))
-    return after, [place, carried], b.apply("and", last, b.apply("not", changed))
+        return b.apply("update", state, unit, fields.one(unit))
+    return b.apply("select", b.apply("one_hot", unit, size=memory.units), fields.all(), state)
 
 
 def _differ(b: Builder, x: Value, y: Value) -> Value:
@@ -186,29 +206,29 @@ class _Fields:
         if self.memory.degree > 2:
             field = self._dense(None)
             return self._sign(field, self.state)
-        weights, thresholds = self._doubled()
-        return self.b.apply("threshold", self.state, self.b.constant(weight_constant(weights.tolist()), "weights"),
-                            self.b.constant(weight_constant(thresholds.tolist()), "thresholds"), name="after")
+        weights, thresholds = self._constants()
+        return self.b.apply("threshold", self.state, weights, thresholds, name="after")
 
     def one(self, unit: Value) -> Value:
         """Give the new value of one unit, by its number."""
         if self.memory.degree > 2:
             field = self._dense(unit)
             return self._sign(field, self.b.apply("gather", self.state, unit, axis=0))
-        weights, thresholds = self._doubled()
-        row = self.b.apply("gather", self.b.constant(weight_constant(weights.tolist()), "weights"), unit, axis=0)
-        limit = self.b.apply("gather", self.b.constant(weight_constant(thresholds.tolist()), "thresholds"), unit, axis=0)
+        weights, thresholds = self._constants()
+        row, limit = (self.b.apply("gather", v, unit, axis=0) for v in (weights, thresholds))
         field = self.b.apply("contract", row, self.state, spec="j,j->", name="field")
         return self.b.apply("convert", self.b.apply("lt", limit, field), type=SPIN)
 
-    def _doubled(self) -> tuple[Int64, Int64]:
+    def _constants(self) -> tuple[Value, Value]:
         """Give weights and thresholds with which ties fall as they should.
 
         2 (W x - t) is even, so that adding x_i decides ties alone: the unit stays as it is.
         """
-        if self.memory.ties == "minus":
-            return self.memory.weights, self.memory.thresholds
-        return 2 * self.memory.weights + np.eye(self.memory.units, dtype=np.int64), 2 * self.memory.thresholds
+        weights, thresholds = self.memory.weights, self.memory.thresholds
+        if self.memory.ties == "keep":
+            weights, thresholds = 2 * weights + np.eye(self.memory.units, dtype=np.int64), 2 * thresholds
+        return (self.b.constant(weight_constant(weights.tolist()), "weights"),
+                self.b.constant(weight_constant(thresholds.tolist()), "thresholds"))
 
     def _dense(self, unit: Value | None) -> Value:
         """Give sum_mu xi_i (xi_mu . x)^(p-1): of all units, or of one."""

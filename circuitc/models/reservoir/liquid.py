@@ -75,11 +75,13 @@ def build_liquid(net: Liquid, name: str) -> Module:
     held = {"v": potential, "since": since_type, "wait": wait_type, "counted": COUNT}
     v, since, wait, counted = (b.input(k, t.with_shape((n,))) for k, t in held.items())
     currents = b.apply("table", since, _decay(b, net), name="currents")
-    arriving = b.apply("contract", _rounded(b, net.weights, one, net.fraction, "w"), currents, spec="ij,j->i", name="synapses")
-    driven = b.apply("contract", _rounded(b, net.weights_in, one, net.fraction, "w_in"), spikes_in, spec="ij,j->i", name="driven")
+    w, w_in, bias = (_rounded(b, a, one, net.fraction, k) for k, a in (
+        ("w", net.weights), ("w_in", net.weights_in), ("bias", net.bias)))
+    arriving = b.apply("contract", w, currents, spec="ij,j->i", name="synapses")
+    driven = b.apply("contract", w_in, spikes_in, spec="ij,j->i", name="driven")
     leak = b.number(ufixed(24, 24).with_shape((n,)), min(round(2**24 / net.tau_v), 2**24 - 1))
     lost = b.apply("mul", v, leak, name="lost")
-    total = b.apply("sub", b.apply("add", v, arriving, driven, _rounded(b, net.bias, one, net.fraction, "bias")), lost)
+    total = b.apply("sub", b.apply("add", v, arriving, driven, bias), lost)
     new = b.apply("requantize", total, type=potential, name="new")
     limit = b.number(potential.with_shape((n,)), round(net.threshold * one))
     rested = b.apply("eq", wait, b.number(b.type(wait), 0))
@@ -165,7 +167,7 @@ def _check(net: Liquid, n: int) -> None:
     if not 1 <= net.tau_v <= 2**20 or not 0.1 <= net.tau_u <= 1000:
         raise error(f"tau_v is 1 to 2**20 steps and tau_u 0.1 to 1000, got {net.tau_v} and {net.tau_u}")
     if not 0 < net.threshold < 2**15 or not 0 <= net.refractory <= 1000:
-        raise error(f"a threshold is above 0 and below 2**15, a refractory time 0 to 1000 steps, got {net.threshold} and "
-                    f"{net.refractory}")
+        raise error(f"a threshold is above 0 and below 2**15, a refractory time 0 to 1000 steps, got {net.threshold} "
+                    f"and {net.refractory}")
     if net.readout is None and net.readout_bias is not None:
         raise error("readout_bias needs a readout")

@@ -50,8 +50,8 @@ def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, d
     """Draw a liquid on a grid of neurons: recurrent weights [neurons, neurons] and those of inputs [neurons, inputs].
 
     Two neurons at distance D are joined with chance C exp(-(D / distance)^2), C by their kinds; weights are
-    `weight` times a uniform number in [0, 1), negative from inhibitory neurons. Inputs reach a share of the neurons with
-    either sign.
+    `weight` times a uniform number in [0, 1), negative from inhibitory neurons. Inputs reach a share of the neurons,
+    with either sign.
     """
     count = int(np.prod(grid))
     if not 1 <= count <= MAX_UNITS or min(grid) < 1:
@@ -90,5 +90,6 @@ def ridge(states: Any, targets: Any, penalty: float) -> tuple[Floats, Floats]:
     y = y.reshape(len(y), -1)
     middle, level = x.mean(axis=0), y.mean(axis=0)
     centred = x - middle
-    weights = np.linalg.solve(centred.T @ centred + penalty * np.eye(x.shape[1]), centred.T @ (y - level)).T
-    return weights, level - weights @ middle
+    solved: Floats = np.linalg.solve(centred.T @ centred + penalty * np.eye(x.shape[1]), centred.T @ (y - level)).T
+    bias: Floats = level - solved @ middle
+    return solved, bias

@@ -56,8 +56,8 @@ def check_stream(func: Func) -> None:
                         "by step")
     for register in func.registers:
         if register.initial is None:
-            raise error(f"register {register.name} of @{func.name} may begin with any value, an automaton has one start",
-                        help="give it an initial value")
+            raise error(f"register {register.name} of @{func.name} may begin with any value, an automaton has one "
+                        "start", help="give it an initial value")
 
 
 def check_answers(func: Func) -> None:
