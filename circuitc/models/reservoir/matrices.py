@@ -65,7 +65,8 @@ def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, d
     np.fill_diagonal(joined, False)
     size = weight * rng.random((count, count)) * np.where(excites, 1, -1)
     reached = rng.random((count, inputs)) < input_density
-    return joined * size, reached * rng.choice([-1, 1], (count, inputs)) * input_weight
+    sign = rng.choice([-1.0, 1.0], (count, inputs))
+    return joined * size, np.asarray(reached * sign * input_weight, np.float64)
 
 
 def conductance_weights(positive: Any, negative: Any, unit: float) -> Floats:
