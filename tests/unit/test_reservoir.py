@@ -163,7 +163,7 @@ def test_a_liquid_in_a_file(tmp_path: Path) -> None:
     (ECHO, {"weights": [["1e400", 0], [0, 0]]}, "1e400 is outside the range"),
     (ECHO, {"weights": None}, "a reservoir has weights and weights_in"),
     (ECHO, {"liquid": LIQUID["liquid"]}, "liquid draws the weights of a liquid"),
-    (LIQUID, {"liquid": {"grid": [100, 100, 100], "inputs": 1}}, "a liquid has 1 to 8192 neurons"),
+    (LIQUID, {"liquid": {"grid": [100, 100, 100], "inputs": 1}}, "a matrix that is drawn has 1 to 16777216 weights"),
     (LIQUID, {"tau_u": 0}, "tau_v is 1 to 2**20 steps"),
     (LIQUID, {"threshold": 0}, "a threshold is above 0"),
     (LIQUID, {"fraction": 20}, "fraction: 20 is more than 14"),

@@ -6,6 +6,7 @@ The same seed gives the same matrix with numpy's default generator (PCG64).
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from circuitc.diagnostics import error
 
 Floats = NDArray[np.float64]
-MAX_UNITS = 1 << 13
+MAX_WEIGHTS = 1 << 24  # of a drawn matrix: 128 MB as doubles
 
-# Chance and weight of a synapse by (sender, receiver), excitatory or inhibitory: Maass 2002, as NALSM takes them.
-_CHANCE = {(True, True): 0.2, (True, False): 0.1, (False, True): 0.3, (False, False): 0.05}
+# The chance of a synapse that NALSM takes, by [receiver, sender], 0 inhibitory and 1 excitatory: C_EE .2, C_EI .1,
+# C_IE .3, C_II .05, where C_EI is read as from an excitatory to an inhibitory neuron.
+_CHANCE = np.array([[0.05, 0.1], [0.3, 0.2]])
 
 
 def spectral_radius(weights: Floats) -> float:
@@ -28,8 +30,7 @@ def spectral_radius(weights: Floats) -> float:
 def sparse_matrix(rows: int, columns: int, density: float = 1.0, scale: float = 1.0, radius: float | None = None,
                   seed: int = 0) -> Floats:
     """Draw weights in [-scale, scale], a share `density` of them not 0; `radius` scales to that spectral radius."""
-    if not (1 <= rows <= MAX_UNITS and 1 <= columns <= MAX_UNITS):
-        raise error(f"a matrix of a reservoir has 1 to {MAX_UNITS} rows and columns, got {rows} and {columns}")
+    _check_size(rows, columns)
     if not 0 < density <= 1:
         raise error(f"a density is above 0 and at most 1, got {density}")
     rng = np.random.default_rng(seed)
@@ -53,20 +54,26 @@ def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, d
     `weight` times a uniform number in [0, 1), negative from inhibitory neurons. Inputs reach a share of the neurons,
     with either sign.
     """
-    count = int(np.prod(grid))
-    if not 1 <= count <= MAX_UNITS or min(grid) < 1:
-        raise error(f"a liquid has 1 to {MAX_UNITS} neurons, got a grid of {list(grid)}")
+    count = prod(grid)
+    _check_size(count, count)
+    _check_size(count, inputs)
     rng = np.random.default_rng(seed)
     place = np.array(list(product(*map(range, grid))), float)
     excites = rng.random(count) < excitatory
-    apart = ((place[:, None] - place[None]) ** 2).sum(axis=-1)
-    factor = np.array([[_CHANCE[bool(s), bool(r)] for s in excites] for r in excites])  # [receiver, sender]
-    joined = rng.random((count, count)) < factor * np.exp(-apart / distance**2)
+    apart = sum((np.subtract.outer(axis, axis) ** 2 for axis in place.T), np.zeros((count, count)))
+    kinds = excites.astype(np.int64)
+    chance = _CHANCE[kinds[:, None], kinds[None]] * np.exp(-apart / distance**2)
+    joined = rng.random((count, count)) < chance
     np.fill_diagonal(joined, False)
     size = weight * rng.random((count, count)) * np.where(excites, 1, -1)
     reached = rng.random((count, inputs)) < input_density
     sign = rng.choice([-1.0, 1.0], (count, inputs))
     return joined * size, np.asarray(reached * sign * input_weight, np.float64)
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if min(rows, columns) < 1 or rows * columns > MAX_WEIGHTS:
+        raise error(f"a matrix that is drawn has 1 to {MAX_WEIGHTS} weights, got {rows} x {columns}")
 
 
 def conductance_weights(positive: Any, negative: Any, unit: float) -> Floats:
