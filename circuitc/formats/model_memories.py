@@ -160,6 +160,8 @@ class _Reader:
     def _scaled(self, weights: Floats, radius: float, span: Span) -> Floats:
         if weights.shape[0] != weights.shape[1]:
             raise error("a spectral radius is that of a square matrix", span)
+        if not radius > 0:
+            raise error(f"a spectral radius is above 0, got {radius}", span)
         found = spectral_radius(weights)
         if found < 1e-12:
             raise error("the matrix has no spectral radius to scale", span)

@@ -47,12 +47,19 @@ class SparseMatrix(Strict):
     seed: int = Field(0, ge=0, le=(1 << 63) - 1)
 
 
+def _is_named(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<file>"
+
+
+Table = Annotated[Annotated[FileArray, Tag("<file>")] | Annotated[str, Tag("<name>")], Discriminator(_is_named)]
+
+
 class ConductanceMatrix(Strict):
     """Weights as pairs of measured or sampled conductances: (positive - negative) / unit."""
 
-    positive: FileArray | str = Field(description=(
+    positive: Table = Field(description=(
         "[rows, columns] in siemens: an array of a .npz, .npy or .safetensors file, or the name of a .csv file."))
-    negative: FileArray | str = Field(description="The other device of each pair.")
+    negative: Table = Field(description="The other device of each pair.")
     unit: Number = Field(description="The difference in siemens that is a weight of 1.")
     radius: Number | None = Field(None, description="The spectral radius that the matrix is scaled to.")
 

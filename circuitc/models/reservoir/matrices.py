@@ -31,8 +31,9 @@ def sparse_matrix(rows: int, columns: int, density: float = 1.0, scale: float = 
                   seed: int = 0) -> Floats:
     """Draw weights in [-scale, scale], a share `density` of them not 0; `radius` scales to that spectral radius."""
     _check_size(rows, columns)
-    if not 0 < density <= 1:
-        raise error(f"a density is above 0 and at most 1, got {density}")
+    _check_share(density)
+    if radius is not None and not radius > 0:
+        raise error(f"a spectral radius is above 0, got {radius}")
     rng = np.random.default_rng(seed)
     weights = rng.uniform(-scale, scale, (rows, columns)) * (rng.random((rows, columns)) < density)
     if radius is None:
@@ -57,6 +58,9 @@ def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, d
     count = prod(grid)
     _check_size(count, count)
     _check_size(count, inputs)
+    _check_share(input_density)
+    if not distance > 0:
+        raise error(f"the distance of a liquid is above 0, got {distance}")
     rng = np.random.default_rng(seed)
     place = np.array(list(product(*map(range, grid))), float)
     excites = rng.random(count) < excitatory
@@ -74,6 +78,11 @@ def liquid_matrices(grid: tuple[int, int, int], inputs: int, seed: int = 0, *, d
 def _check_size(rows: int, columns: int) -> None:
     if min(rows, columns) < 1 or rows * columns > MAX_WEIGHTS:
         raise error(f"a matrix that is drawn has 1 to {MAX_WEIGHTS} weights, got {rows} x {columns}")
+
+
+def _check_share(density: float) -> None:
+    if not 0 < density <= 1:
+        raise error(f"a density is above 0 and at most 1, got {density}")
 
 
 def conductance_weights(positive: Any, negative: Any, unit: float) -> Floats:
