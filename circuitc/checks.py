@@ -8,7 +8,7 @@
 | aiger   | read back by Yosys, vectors                        | proved equal                                          |
 | llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
 | crossbar| the regions rebuilt from the table of devices: proved equal; with `certify`, worst cases worked out again  |
-| lim     | operations played on cells, then the function rebuilt from them: proved equal, or there is no build          |
+| lim     | operations played on cells, the function rebuilt from them and proved equal; else there is no build        |
 
 (*) more than 200,000 lines: by our own streaming reader of gates.
 """

@@ -57,5 +57,5 @@ def run_bundle(bundle: Bundle, inputs: Mapping[str, Any]) -> dict[str, Any]:
         raise error("the program is one step of a sequential circuit: run its model, or the step by `run_program`")
     types = [[parse_type(p.type) for p in side] for side in (map_.inputs, map_.outputs)]
     bits = flatten_bits(types[0], [np.asarray(inputs[p.name]) for p in map_.inputs])
-    answer = unpack_words(run_program(bundle.program, pack_words(bits)), len(bits))
+    answer = unpack_words(run_program(bundle.program, pack_words(bits.T)), len(bits)).T
     return dict(zip((p.name for p in map_.outputs), unflatten_bits(types[1], answer), strict=True))

@@ -16,8 +16,8 @@ from .majority import majorities_of
 from .options import Options, parse_options, wrong_options
 from .program import Program
 from .rm3 import RowTooSmall, Written, best_program
-from .schedule import best_order, magic_program
-from .synthesis import forms, nor_network
+from .schedule import Job
+from .synthesis import EFFORTS, forms, nor_networks
 from .widen import widened
 
 
@@ -66,27 +66,33 @@ def figures(design: Design) -> dict[str, Any]:
     program, magic = design.program, design.options.logic == "magic"
     at_once = design.options.rows if magic else 1
     return {"logic": design.options.logic, **program.figures(), "rows_at_once": at_once,
-            "steps_an_item": round(program.steps / at_once, 3), "inputs": len(program.input_cells),
+            "steps_an_item": f"{program.steps / at_once:.3g}", "inputs": len(program.input_cells),
             "outputs": len(program.output_cells), **design.facts}
 
 
 def _magic(circuit: Circuit, options: Options) -> tuple[Program, dict[str, Any]]:
-    found = nor_network(circuit.netlist, options.effort)
-    net = widened(found.net, options.fan_in) if options.fan_in > 2 else found.net
-    count = best_order(net, None if options.minimal_row else options.row, reuse_inputs=options.reuse_inputs)
-    row = count.smallest if options.minimal_row else options.row
-    if count.steps is None:
-        raise _too_small(row, count.smallest, options)
-    program = magic_program(net, count.order, row, reuse_inputs=options.reuse_inputs)
-    return program, {"smallest_row": count.smallest, "gates": len(net.gates), "started_from": found.way,
-                     "gates_mapped": found.started, "gates_two_input": len(found.net.gates), "rounds": found.rounds}
+    """Place the smallest network that was found; for a minimal row the one that needs least, of all that were."""
+    effort = EFFORTS[options.effort]
+    row = None if options.minimal_row else options.row
+    found = nor_networks(circuit.netlist, effort)
+    chosen = found if options.minimal_row else found[:1]
+    jobs = [Job(widened(f.net, options.fan_in), options.reuse_inputs) for f in chosen]
+    plans = [job.best(row, effort.order // len(jobs)) for job in jobs]
+    k = min(range(len(plans)), key=lambda k: (plans[k].smallest, plans[k].steps or 0))
+    job, plan = jobs[k], plans[k]
+    if plan.steps is None:
+        raise _too_small(options.row, plan.smallest, options)
+    facts = {"smallest_row": plan.smallest, "gates": len(job.net.gates), "started_from": chosen[k].way,
+             "gates_mapped": chosen[k].started, "gates_two_input": len(chosen[k].net.gates),
+             "rounds": chosen[k].rounds}
+    return job.program(plan.order, row or plan.smallest), facts
 
 
 def _rm3(circuit: Circuit, options: Options) -> tuple[Program, dict[str, Any]]:
     written: list[tuple[Written, str, int]] = []
     smallest: list[int] = []
     row = None if options.minimal_row else options.row
-    for way, netlist in forms(circuit.netlist, options.effort):
+    for way, netlist in forms(circuit.netlist, scripts=EFFORTS[options.effort].gates > 0):
         net = majorities_of(netlist)
         try:
             done = best_program(net, row, reuse_inputs=options.reuse_inputs)

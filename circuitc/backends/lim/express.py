@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Union
+from typing import TypeAlias
 
-Expression = Union[int, tuple["Expression", ...]]   # a node, or the NOR of expressions
+Expression: TypeAlias = "int | tuple[Expression, ...]"   # a node, or the NOR of expressions
 Term = tuple[int, Expression]                       # a table, and what has it
 
 MOST_TERMS = 220     # operands that a pair is sought among
@@ -73,7 +73,7 @@ def _nors(divisors: Sequence[Term], full: int, outside: int) -> Iterator[Term]:
 
 def _exclusive(target: int, rest: int, divisors: Sequence[Term], most: int) -> Expression | None:
     """Find two divisors whose equivalence (4 NORs) or exclusive OR (5) is wanted."""
-    place = {table: node for table, node in reversed(divisors)}
+    place = dict(reversed(divisors))
     for table, a in divisors:
         b = place.get(table ^ rest)
         if b is not None:

@@ -159,7 +159,8 @@ class _Mapping:
         phases = [self.values[f >> 1][1] ^ f & 1 for f in fanins]
         inverted = int(sum(phases) >= 2)
         values = [self.value(f ^ inverted) for f in fanins]
-        a, b, c = min((values, values[1:] + values[:1], values[2:] + values[:2]), key=lambda v: not self._has_xnor(*v[:2]))
+        turned = (values, values[1:] + values[:1], values[2:] + values[:2])
+        a, b, c = next((v for v in turned if self._has_xnor(v[0], v[1])), values)
         nor = self.builder.nor
         return nor([nor([a, b]), nor([self._xnor(a, b), c])]), inverted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 
@@ -38,10 +39,9 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    texts = {name: given[name] for name in ("logic", "effort") if name in given}
-    flags = {name: given[name] == "true" for name in ("reuse_inputs", "minimal_row") if name in given}
-    numbers = {name: int(given[name]) for name in _NUMBERS if name in given}
-    return Options(**texts, **flags, **numbers)
+    values: dict[str, Any] = {name: given[name] for name in ("logic", "effort") if name in given}
+    values |= {name: given[name] == "true" for name in ("reuse_inputs", "minimal_row") if name in given}
+    return Options(**values, **{name: int(given[name]) for name in _NUMBERS if name in given})
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:

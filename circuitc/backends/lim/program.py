@@ -66,7 +66,7 @@ class Program:
             "steps": self.steps, "init_steps": len(np.unique(self.step[self.counted][ops == Op.INIT])),
             "gate_steps": int(np.count_nonzero(ops != Op.INIT)), "row": self.row, "cells_used": len(used),
             "writes": int(writes.sum()), "writes_most": int(writes.max(initial=0)),
-            "writes_mean": round(float(writes[used].mean()), 2) if len(used) else 0.0}
+            "writes_mean": f"{writes[used].mean() if len(used) else 0:.2f}"}
 
 
 class Recorder:

@@ -20,7 +20,7 @@ MOST_USERS = 30      # of a divisor that are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class Window:
     """How hard to look: leaves of a window, nodes in it, and whether gates may be exchanged for as many others."""
 
     leaves: int = 8
@@ -28,9 +28,9 @@ class Effort:
     sideways: bool = False
 
 
-def resubstituted(net: NorNet, effort: Effort, seed: int) -> NorNet:
+def resubstituted(net: NorNet, window: Window, seed: int) -> NorNet:
     """Give the network after one round over its gates; the seed says in which order divisors are tried."""
-    return _Round(net, effort, random.Random(seed)).run()
+    return _Round(net, window, random.Random(seed)).run()
 
 
 class _Round:
@@ -40,8 +40,8 @@ class _Round:
     node of its own behind all gates, so that it is a user like any other.
     """
 
-    def __init__(self, net: NorNet, effort: Effort, rng: random.Random) -> None:
-        self.net, self.effort, self.rng = net, effort, rng
+    def __init__(self, net: NorNet, window: Window, rng: random.Random) -> None:
+        self.net, self.window, self.rng = net, window, rng
         self.fanins: list[tuple[int, ...]] = [()] * net.first + list(net.gates) + [(o,) for o in net.outputs]
         self.users: list[set[int]] = [set() for _ in self.fanins]
         for node, fanins in enumerate(self.fanins):
@@ -65,8 +65,8 @@ class _Round:
 
     def _improve(self, node: int) -> None:
         freed = self._cone_freed(node)
-        most = len(freed) if self.effort.sideways else len(freed) - 1
-        leaves, inside = self._window(node)
+        most = len(freed) if self.window.sideways else len(freed) - 1
+        leaves, inside = self._cut(node)
         tables, divisors = self._tables(node, leaves, inside, freed)
         self.rng.shuffle(divisors)
         full = (1 << (1 << len(leaves))) - 1
@@ -85,12 +85,12 @@ class _Round:
                     stack.append(f)
         return freed
 
-    def _window(self, node: int) -> tuple[list[int], list[int]]:
+    def _cut(self, node: int) -> tuple[list[int], list[int]]:
         """Grow a cut of few leaves below a node, choosing each time the leaf that adds fewest; answers inner nodes too.
         """
         leaves, inside = set(self.fanins[node]), {node}
-        while len(inside) < self.effort.volume:
-            best, best_cost = -1, self.effort.leaves - len(leaves) + 1
+        while len(inside) < self.window.volume:
+            best, best_cost = -1, self.window.leaves - len(leaves) + 1
             for leaf in sorted(leaves):
                 fanins = self.fanins[leaf]
                 if fanins:

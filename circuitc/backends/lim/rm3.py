@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from .majority import Majority, MajorityNet
+from .majority import MajorityNet
 from .order import orders
 from .program import FALSE, TRUE, Program, Recorder
 

@@ -13,23 +13,27 @@ from circuitc.passes.xor_maj import XorMaj
 from circuitc.tools import find_tool
 
 from .nor import NorNet, nor_of_gates, rebuilt
-from .resubstitute import Effort, resubstituted
+from .resubstitute import Window, resubstituted
 
 SCRIPTS = {"compress2rs": "compress2rs; compress2rs", "resyn2": "resyn2; resyn2; resyn2; dc2"}
 MOST_FOR_SCRIPTS = 60_000    # ANDs; ABC takes about a minute for so many
 ABC_SECONDS = 300
-FIRST_ROUNDS = 2             # for each way, before the best goes on
+SMALL = 4000                 # gates: networks of fewer are cheap to look at more often
+FIRST_ROUNDS = 1             # for each way, before the best goes on
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to go on: gates looked at by all rounds together (about 1 ms each), and rounds without any gain."""
+class Effort:
+    """How long to go on: gates that all rounds look at (about 0.8 ms each), rounds without gain, gates that a search
+    for an order visits (about 1 us each).
+    """
 
     gates: int
-    rounds: int
+    fruitless: int
+    order: int
 
 
-EFFORTS = {"low": Patience(0, 0), "normal": Patience(100_000, 3), "high": Patience(2_000_000, 12)}
+EFFORTS = {"low": Effort(0, 0, 0), "normal": Effort(60_000, 3, 300_000), "high": Effort(1_500_000, 12, 10_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +46,22 @@ class Found:
     rounds: int = 0
 
 
-def nor_network(netlist: Netlist, effort: str) -> Found:
-    """Give a small network of two-input NORs. The answer depends on the netlist and the effort alone."""
-    found = [Found(net, way, len(net.gates)) for way, net in _ways(netlist, effort)]
-    patience = EFFORTS[effort]
-    found.sort(key=_size)
-    for k in range(1, len(found)):
-        if FIRST_ROUNDS * sum(f.started for f in found[:k + 1]) > patience.gates // 2:
-            del found[k:]
+def nor_networks(netlist: Netlist, effort: Effort) -> list[Found]:
+    """Give small networks of two-input NORs, the smallest first. Netlist and effort alone decide the answer."""
+    mapped = [(way, rebuilt(nor_of_gates(form))) for way, form in forms(netlist, scripts=effort.gates > 0)]
+    found = sorted((Found(net, way, len(net.gates)) for way, net in mapped), key=_size)
+    if not effort.gates:
+        return found
+    left, tried = effort.gates, list[Found]()
+    for way in found:
+        if tried and effort.gates - left + FIRST_ROUNDS * way.started > effort.gates // 2:
             break
-    left = patience.gates
-    for k, way in enumerate(found):
-        found[k] = _improved(way, min(FIRST_ROUNDS, left // max(1, way.started)), FIRST_ROUNDS)
-        left -= found[k].rounds * way.started
-    best = min(found, key=_size)
-    return _improved(best, left // max(1, _size(best)), patience.rounds)
+        tried.append(_improved(way, min(FIRST_ROUNDS, left // max(1, way.started)), FIRST_ROUNDS))
+        left -= tried[-1].rounds * way.started
+    best = min(tried, key=_size)
+    fruitless = max(effort.fruitless, min(8 * effort.fruitless, SMALL // max(1, _size(best))))
+    tried.append(_improved(best, left // max(1, _size(best)), fruitless))
+    return sorted([*tried, *found], key=_size)
 
 
 def _size(found: Found) -> int:
@@ -70,7 +75,7 @@ def _improved(found: Found, rounds: int, fruitless: int) -> Found:
     """
     net, best, last, k = found.net, found.net, found.rounds, found.rounds
     while k < found.rounds + rounds and k - last < fruitless:
-        net = resubstituted(net, Effort(sideways=k % 2 == 1), k)
+        net = resubstituted(net, Window(sideways=k % 2 == 1), k)
         k += 1
         if len(net.gates) < len(best.gates):
             last = k
@@ -79,16 +84,11 @@ def _improved(found: Found, rounds: int, fruitless: int) -> Found:
     return Found(best, found.way, found.started, k)
 
 
-def _ways(netlist: Netlist, effort: str) -> Iterator[tuple[str, NorNet]]:
-    for way, form in forms(netlist, effort):
-        yield way, rebuilt(nor_of_gates(form))
-
-
-def forms(netlist: Netlist, effort: str) -> Iterator[tuple[str, Netlist]]:
+def forms(netlist: Netlist, *, scripts: bool) -> Iterator[tuple[str, Netlist]]:
     """Give a netlist as it is and as ABC's scripts make it, as ANDs and with the XOR and MAJ gates found in them."""
     ands = prepare(netlist)
     found = {"as given": ands}
-    if effort != "low" and 0 < ands.gates <= MOST_FOR_SCRIPTS and find_tool("yosys-abc"):
+    if scripts and 0 < ands.gates <= MOST_FOR_SCRIPTS and find_tool("yosys-abc"):
         for name, script in SCRIPTS.items():
             found[name] = run_to_ands(ands, read_script(script), ABC_SECONDS)
     for name, form in found.items():

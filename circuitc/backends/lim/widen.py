@@ -12,6 +12,8 @@ def widened(net: NorNet, fan_in: int) -> NorNet:
 
     Inverters that a single gate reads are taken first, for only then gates go; no gate is ever added.
     """
+    if fan_in <= 2:
+        return net
     gates: list[Gate] = list(net.gates)
     uses = Counter(f for fanins in net.gates for f in fanins) + Counter(net.outputs)
     for k, fanins in enumerate(gates):

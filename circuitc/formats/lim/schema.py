@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-
 from ..schema.base import Strict
 
 Cell = Annotated[int, Field(ge=0, lt=1 << 20)]
