@@ -92,9 +92,10 @@ def test_counts_are_those_of_the_program_and_a_smaller_row_is_refused(seed: int,
         plan = job.best(row, work=500)
         program = job.program(plan.order, row or plan.smallest)
         assert program.steps == plan.steps
-    assert job.plan(plan.order, plan.smallest - 1).steps is None
-    with pytest.raises((IndexError, ValueError)):      # not by agreement alone: there really is no cell
-        job.program(plan.order, plan.smallest - 1).output[10_000]
+        assert job.plan(plan.order, plan.smallest - 1).steps is None
+        if plan.smallest > job.net.inputs + 1:
+            with pytest.raises(IndexError):      # not by agreement alone: there really is no cell
+                job.program(plan.order, plan.smallest - 1)
 
 
 @given(SEEDS)

@@ -16,7 +16,9 @@ from .nor import NorNet, nor_of_gates, rebuilt
 from .resubstitute import Window, resubstituted
 
 SCRIPTS = {"compress2rs": "compress2rs; compress2rs", "resyn2": "resyn2; resyn2; resyn2; dc2"}
+DEEP = "&get; &deepsyn -I 2 -J 3; &put"      # after the first script
 MOST_FOR_SCRIPTS = 60_000    # ANDs; ABC takes about a minute for so many
+MOST_FOR_DEEP = 1500         # ANDs; 25 s for 3000, as in the pass deep-synthesis
 ABC_SECONDS = 300
 SMALL = 4000                 # gates: networks of fewer are cheap to look at more often
 FIRST_ROUNDS = 1             # for each way, before the best goes on
@@ -91,6 +93,8 @@ def forms(netlist: Netlist, *, scripts: bool) -> Iterator[tuple[str, Netlist]]:
     if scripts and 0 < ands.gates <= MOST_FOR_SCRIPTS and find_tool("yosys-abc"):
         for name, script in SCRIPTS.items():
             found[name] = run_to_ands(ands, read_script(script), ABC_SECONDS)
+        if 0 < (first := found[next(iter(SCRIPTS))]).gates <= MOST_FOR_DEEP:
+            found["deepsyn"] = run_to_ands(first, read_script(DEEP), ABC_SECONDS)
     for name, form in found.items():
         yield name, form
         with_gates = XorMaj().run(form, Context())
