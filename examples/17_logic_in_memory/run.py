@@ -1,4 +1,4 @@
-"""Compile a multiplier of threshold neurons to programs for one row of memristors, NOR by NOR and majority by majority."""
+"""Compile a multiplier of threshold neurons to programs for one row of memristors: NORs, then majorities."""
 
 import tempfile
 from pathlib import Path
@@ -17,8 +17,8 @@ with tempfile.TemporaryDirectory() as name:
         build = circuitc.compile(MODEL, target="lim", out=Path(name) / f"way{k}", options=options)
         figures = build.report["figures"]
         print(f"{', '.join(f'{key}={value}' for key, value in options.items()) or 'as it comes'}:")
-        print(f"  {figures['steps']} steps ({figures['init_steps']} of them initialise), {figures['cells_used']} cells, at "
-              f"most {figures['writes_most']} writes of one; {figures['rows_at_once']} rows at once")
+        print(f"  {figures['steps']} steps ({figures['init_steps']} of them initialise), {figures['cells_used']} cells, "
+              f"at most {figures['writes_most']} writes of one; {figures['rows_at_once']} rows at once")
         print(f"  {build.summary[-1]}")
 
     folder = Path(name) / "way2"

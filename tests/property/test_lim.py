@@ -68,7 +68,8 @@ def test_networks_that_were_made_smaller_or_wider_compute_the_same(seed: int, si
     smaller = resubstituted(net, Window(sideways=sideways), seed)
     assert len(smaller.gates) <= len(net.gates)
     wide = widened(smaller, 4)
-    assert len(wide.gates) <= len(smaller.gates) and all(len(g) <= 4 for g in wide.gates)
+    assert len(wide.gates) <= len(smaller.gates)
+    assert all(len(g) <= 4 for g in wide.gates)
     wanted = values(net)
     assert all(np.array_equal(values(other), wanted) for other in (smaller, wide, rebuilt(smaller)))
 
@@ -105,7 +106,7 @@ def test_orders_are_topological_and_complete(seed: int):
     fanins: list[tuple[int, ...]] = [()] * 4
     for node in range(4, 30):
         fanins.append(tuple(rng.integers(0, node, 2).tolist()))
-    kept = sorted({n for n in range(4, 30)} - {f for g in fanins for f in g})
+    kept = sorted(set(range(4, 30)) - {f for g in fanins for f in g})
     things = Values(fanins, 4, kept)
     for order in (*orders(things), searched(things, lambda o: 0, 300)):
         seen = set(range(4))
