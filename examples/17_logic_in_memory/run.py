@@ -17,7 +17,7 @@ with tempfile.TemporaryDirectory() as name:
         build = circuitc.compile(MODEL, target="lim", out=Path(name) / f"way{k}", options=options)
         figures = build.report["figures"]
         print(f"{', '.join(f'{key}={value}' for key, value in options.items()) or 'as it comes'}:")
-        print(f"  {figures['steps']} steps ({figures['init_steps']} of them initialise), {figures['cells_used']} cells, "
+        print(f"  {figures['steps']} steps, {figures['init_steps']} of them initialise; {figures['cells_used']} cells, "
               f"at most {figures['writes_most']} writes of one; {figures['rows_at_once']} rows at once")
         print(f"  {build.summary[-1]}")
 

@@ -45,7 +45,7 @@ def built(module: Module, **options: Any) -> dict[str, bytes]:
     return dict(LIM.emit(LIM.build(module, words)).files)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS, st.sampled_from(["magic", "rm3"]), st.booleans(), st.booleans(), st.integers(2, 4))
 def test_a_program_is_its_model_played_and_proved(seed: int, logic: str, reuse: bool, minimal: bool, fan_in: int):
     module = random_module(seed)
@@ -59,7 +59,7 @@ def test_a_program_is_its_model_played_and_proved(seed: int, logic: str, reuse: 
     assert figures["steps"] == bundle.program.steps == figures["init_steps"] + figures["gate_steps"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.booleans())
 def test_networks_that_were_made_smaller_or_wider_compute_the_same(seed: int, sideways: bool):
     netlist = random_module(seed, (Kind.AND, Kind.XOR, Kind.MAJ)).entry.body
@@ -83,7 +83,7 @@ def values(net: NorNet) -> Any:
     return np.array([cells[o] for o in net.outputs])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.booleans())
 def test_counts_are_those_of_the_program_and_a_smaller_row_is_refused(seed: int, reuse: bool):
     netlist = random_module(seed, (Kind.AND, Kind.XOR)).entry.body

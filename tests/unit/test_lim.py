@@ -148,7 +148,7 @@ def folder(tmp_path: Path) -> Path:
     ("\n1,NOR", "\n1,RM3", "logic magic has no such operation"), ("\n1,NOR,", "\n1,NOR,999", "outside the row of 512"),
     ("\n1,NOR", "\n2,NOR", "steps rise by one"), ("\n1,NOR", "\n1,NOR,7,1\n1,NOR", "two operations happen in one step"),
     ("\n0,INIT,6,", "", "cell 6 was not initialised before it is written"),
-    ("\n1,NOR,6,", "\n1,NOR,6,600\n2,NOR,7,", "an input is the output, outside the row, or a constant"),
+    ("\n1,NOR,6,", "\n1,NOR,6,600 ", "an input is the output, outside the row, or a constant"),
     ("\n1,NOR,6,", "\n1,NOR,6,1 2 ", "another number of inputs")])
 def test_a_changed_table_is_refused_by_what_it_says(folder: Path, old: str, new: str, says: str):
     table = folder / "ops.csv"
@@ -166,7 +166,7 @@ def test_the_command_refutes_a_program_that_computes_something_else(folder: Path
                                                                     capsys: pytest.CaptureFixture[str]):
     good = tmp_path / "good.aag"
     circuitc.write(circuitc.run_passes(model(adder(3)), "to-aig"), good)
-    assert run(["verify", str(good), str(folder / "map.json")]) == 0
+    assert run(["verify", str(good), str(folder)]) == 0
     text = (folder / "map.json").read_text()
     cells = [entry["cells"] for entry in json.loads(text)["outputs"]]
     first, second = (f'"cells": {c}' for c in cells[:2])
@@ -185,7 +185,8 @@ def test_a_damaged_map_is_refused_in_one_line(folder: Path, damage: str):
 def test_a_map_that_lies_about_cells_is_refused(folder: Path):
     text = (folder / "map.json").read_text()
     for old, new in (('"type": "bit"', '"type": "bit[3]"'), ('"cells": [0]', '"cells": [1]'),
-                     ('"cells": [0]', '"cells": [700]'), ('"row": 512', '"row": 4'), ('"type": "bit"', '"type": "f32"')):
+                     ('"cells": [0]', '"cells": [700]'), ('"row": 512', '"row": 4'),
+                     ('"type": "bit"', '"type": "f32"')):
         (folder / "map.json").write_text(text.replace(old, new, 1))
         with pytest.raises(CircuitError):
             circuitc.load(folder / "map.json")
@@ -206,10 +207,9 @@ def test_a_nor_cannot_raise_a_cell_that_was_not_initialised():
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data folder is absent")
-@pytest.mark.parametrize(("name", "most"), [("ctrl", 133), ("int2float", 294)])
-def test_small_epfl_circuits_take_fewer_steps_than_simpler_was_recorded_with(name: str, most: int, tmp_path: Path):
-    build = circuitc.compile(DATA / f"{name}.aig", "lim", tmp_path / "b")
-    assert build.report["figures"]["steps"] <= most
+def test_a_controller_takes_fewer_steps_than_simpler_was_recorded_with(tmp_path: Path):
+    build = circuitc.compile(DATA / "ctrl.aig", "lim", tmp_path / "b")
+    assert build.report["figures"]["steps"] <= 120      # 134 recorded
     assert build.certificate.meets("proved")
 
 

@@ -54,13 +54,13 @@ def _check(program: Program, map_: LimMap, place: str) -> None:
     alone = ~same | (init & np.roll(init, 1))
     _refuse(place, ~np.isin(op, known), f"logic {map_.logic} has no such operation")
     _refuse(place, (program.output >= map_.row), f"the cell is outside the row of {map_.row}")
-    _refuse(place, (arity < low) | (arity > high), "the operation has another number of inputs")
-    _refuse(place, (after < 0) | (after > 1) | ((step == 0) & ~init), "steps rise by one, and step 0 only initialises")
-    _refuse(place, ~alone, "two operations happen in one step")
     owner = np.repeat(np.arange(len(op)), arity)
     cells = program.inputs
     bad = (cells >= map_.row) | ((cells < 0) & (op[owner] != Op.RM3)) | (cells == program.output[owner])
     _refuse(place, np.isin(np.arange(len(op)), owner[bad]), "an input is the output, outside the row, or a constant")
+    _refuse(place, (arity < low) | (arity > high), "the operation has another number of inputs")
+    _refuse(place, (after < 0) | (after > 1) | ((step == 0) & ~init), "steps rise by one, and step 0 only initialises")
+    _refuse(place, ~alone, "two operations happen in one step")
 
 
 def _arities(fan_in: int) -> tuple[dict[int, int], dict[int, int]]:
