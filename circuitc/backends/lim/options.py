@@ -41,7 +41,8 @@ def parse_options(given: Mapping[str, str]) -> Options:
         raise CircuitError(found)
     values: dict[str, Any] = {name: given[name] for name in ("logic", "effort") if name in given}
     values |= {name: given[name] == "true" for name in ("reuse_inputs", "minimal_row") if name in given}
-    return Options(**values, **{name: int(given[name]) for name in _NUMBERS if name in given})
+    values |= {name: int(given[name]) for name in _NUMBERS if name in given}
+    return Options(**values)
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:

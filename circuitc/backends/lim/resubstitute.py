@@ -47,14 +47,9 @@ class _Round:
         for node, fanins in enumerate(self.fanins):
             for f in fanins:
                 self.users[f].add(node)
-        self.position = self._positions()
-
-    def _positions(self) -> list[int]:
-        """Order the gates by level, by chance within one: each round sees other divisors before a gate."""
-        level = [0] * len(self.fanins)
+        self.position = [0] * len(self.fanins)     # at first the level
         for node, fanins in enumerate(self.fanins):
-            level[node] = 1 + max((level[f] for f in fanins), default=-1)
-        return level
+            self.position[node] = 1 + max((self.position[f] for f in fanins), default=-1)
 
     def run(self) -> NorNet:
         net = self.net
