@@ -16,10 +16,12 @@ from circuitc.backends.lim.majority import majorities_of
 from circuitc.backends.lim.nor import nor_of_gates
 from circuitc.backends.lim.program import Op
 from circuitc.backends.lim.rm3 import best_program
+from circuitc.checks import TooLittleEvidence
 from circuitc.cli.entry import run
 from circuitc.diagnostics import CircuitError
 from circuitc.formats.lim import load_bundle
 from circuitc.ir import BIT, Func, Module, Netlist, NetlistBuilder, Port, evaluate_words, module_of, parse_module
+from circuitc.proof import Evidence, Verdict
 from circuitc.simulation.lim import run_program
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "epfl"
@@ -111,6 +113,16 @@ def test_one_step_of_a_sequential_circuit_is_proved_from_any_state(tmp_path: Pat
     entry = json.loads(build.artefacts["map.json"])["registers"][0]
     assert (entry["name"], entry["initial"], len(entry["next_cells"])) == ("r", [0, 0], 2)
     assert circuitc.verify(module, circuitc.load(tmp_path / "b" / "map.json")).is_equal
+
+
+def test_what_was_not_proved_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    unknown = Verdict("unknown", Evidence("not_checked", note="no time"))
+    monkeypatch.setattr("circuitc.proof.lim.verify", lambda *_, **__: unknown)
+    with pytest.raises(TooLittleEvidence, match="was not proved equal to the model in 60 s"):
+        circuitc.compile(model(adder(2)), "lim", tmp_path / "b", options=LOW)
+    assert not (tmp_path / "b").exists()
+    build = circuitc.compile(model(adder(2)), "lim", tmp_path / "b", options=LOW, verify=False)
+    assert build.certificate.evidence.level == "not_checked"
 
 
 @pytest.mark.parametrize(("options", "says"), [
