@@ -70,10 +70,11 @@ def verify_command(
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
 
     B may also be the folder of a Verilog build, or the Verilog file in one: its port map then tells what its ports
-    are, and of a clocked design each step is compared; or the folder of a build for logic in memory. Ports are matched
-    by name. A counterexample is given in the model's own names and replayed before it is shown. With --proof, status 3 also says that they are equal but that
-    there is no proof file. Streams that differ only where a register begins with any value, and are equal after a
-    reset (of the input whose name says so, or as --after-reset gives it), are unknown without --after-reset.
+    are, and of a clocked design each step is compared; or the folder of a build for logic in memory. Ports are
+    matched by name. A counterexample is given in the model's own names and replayed before it is shown. With
+    --proof, status 3 also says that they are equal but that there is no proof file. Streams that differ only where
+    a register begins with any value, and are equal after a reset (of the input whose name says so, or as --after-
+    reset gives it), are unknown without --after-reset.
     """
     for path in (vcd, counterexample):
         if path is not None:
