@@ -8,6 +8,7 @@
 | aiger   | read back by Yosys, vectors                        | proved equal                                          |
 | llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
 | crossbar| the regions rebuilt from the table of devices: proved equal; with `certify`, worst cases worked out again  |
+| lim     | operations played on cells, the function rebuilt from them and proved equal; else there is no build        |
 
 (*) more than 200,000 lines: by our own streaming reader of gates.
 """
@@ -19,11 +20,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from circuitc.backends.base import Emission
+from circuitc.backends.lim.bundle import OPS
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
 from circuitc.ir import Module, Port, random_raw, run
 from circuitc.passes import sample_inputs
@@ -46,6 +48,8 @@ from circuitc.proof.emitted import MAX_YOSYS_LINES
 
 MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
+
+Answer = TypeVar("Answer")
 
 
 class TooLittleEvidence(CircuitError):
@@ -260,10 +264,27 @@ def _crossbar(q: Question) -> Iterator[Claim]:
         yield q.claim(f"reads every output right ({_CERTIFIED[kind]})", verdict, q.final)
 
 
+def _lim(q: Question) -> Iterator[Claim]:
+    """Play the operations, rebuild what they compute and prove that equal: a program that is not proved is no build."""
+    from circuitc.proof.lim import play_program, verify_program
+
+    rows = _ours(lambda: play_program(q.final, q.emission.files))
+    for module, wanted in ((q.model, q.wanted), (q.final, "program.ccir"))[:1 + (q.model is not q.final)]:
+        verdict = _ours(lambda module=module: verify_program(
+            module, q.emission.files, seconds=q.seconds, proof=q.proof))
+        claim = q.claim(f"and {OPS} compute what {wanted} does", verdict, module)
+        if verdict.is_equal:
+            note = "; ".join(n for n in (verdict.evidence.note, f"also played on {rows} rows of cells") if n)
+            yield replace(claim, verdict=replace(verdict, evidence=replace(verdict.evidence, note=note)))
+            return
+    raise TooLittleEvidence(Diagnostic(f"the program was not proved equal to {q.wanted} in {q.seconds:g} s",
+                                       help="give it more with --time, or take what is not checked: --no-verify"))
+
+
 _CERTIFIED = {"nominal": "conductances on target", "window": "conductances anywhere in their windows"}
 
 
-def _ours(check: Callable[[], Verdict]) -> Verdict:
+def _ours(check: Callable[[], Answer]) -> Answer:
     """Take what a check finds wrong with what was just made for our own fault."""
     try:
         return check()
@@ -272,4 +293,5 @@ def _ours(check: Callable[[], Verdict]) -> Verdict:
 
 
 _CHECKS: dict[str, Check] = {"verilog": _verilog, "aiger": _gate_list(verify_emitted_aiger),
-                             "blif": _gate_list(verify_emitted_blif), "llvm": _llvm, "crossbar": _crossbar}
+                             "blif": _gate_list(verify_emitted_blif), "llvm": _llvm, "crossbar": _crossbar,
+                             "lim": _lim}

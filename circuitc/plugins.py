@@ -34,6 +34,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "deepgate": "circuitc.formats.deepgate:DEEPGATE",
     "onnx": "circuitc.formats.onnx:ONNX",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
+    "lim": "circuitc.formats.lim:LIM",
 })
 
 PASSES: Mapping[str, str] = MappingProxyType({
@@ -77,6 +78,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "aiger": "circuitc.backends.aiger:AIGER",
     "blif": "circuitc.backends.blif:BLIF",
     "crossbar": "circuitc.backends.crossbar.backend:CROSSBAR",
+    "lim": "circuitc.backends.lim.backend:LIM",
 })
 
 _TABLES: Mapping[PluginKind, Mapping[str, str]] = MappingProxyType({

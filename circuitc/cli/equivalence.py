@@ -70,10 +70,11 @@ def verify_command(
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
 
     B may also be the folder of a Verilog build, or the Verilog file in one: its port map then tells what its ports
-    are, and of a clocked design each step is compared. Ports are matched by name. A counterexample is given in the
-    model's own names and replayed before it is shown. With --proof, status 3 also says that they are equal but that
-    there is no proof file. Streams that differ only where a register begins with any value, and are equal after a
-    reset (of the input whose name says so, or as --after-reset gives it), are unknown without --after-reset.
+    are, and of a clocked design each step is compared; or the folder of a build for logic in memory. Ports are
+    matched by name. A counterexample is given in the model's own names and replayed before it is shown. With
+    --proof, status 3 also says that they are equal but that there is no proof file. Streams that differ only where
+    a register begins with any value, and are equal after a reset (of the input whose name says so, or as --after-
+    reset gives it), are unknown without --after-reset.
     """
     for path in (vcd, counterexample):
         if path is not None:
@@ -94,7 +95,7 @@ def verify_command(
             text, ports = built
             verdict = verify_emitted(left, text, ports, **options)
         else:
-            right = read_design(b, top_b, registers=[r.name for r in left.entry.registers])
+            right = read_design(program_of(b), top_b, registers=[r.name for r in left.entry.registers])
             reset = parse_reset(after_reset) if after_reset else None
             verdict = verify(left, right, reset=reset, **options)
             if reset is None and proof is None and method is Method.AUTO:
@@ -148,6 +149,13 @@ def build_of(path: Path) -> tuple[str, dict[str, Any]] | None:
     if report.get("target") != "verilog" or (path.is_file() and path.name != main.name) or not main.is_file():
         return None
     return main.read_text(), read_json(folder, "ports.json")
+
+
+def program_of(path: Path) -> Path:
+    """Give the program in the folder of a build for logic in memory, which is a model too; else the path as it is."""
+    program = path / "map.json"
+    is_program = path.is_dir() and is_build(path) and read_json(path, "report.json").get("target") == "lim"
+    return program if is_program else path
 
 
 def write_inputs(example: Counterexample, path: Path) -> str:

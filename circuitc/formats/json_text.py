@@ -32,12 +32,16 @@ class Duplicate:
 
 def read_json(path: Path) -> tuple[Any, Source]:
     """Read a JSON file: numbers with a point become Decimal; a wrong value is left for its reader to name."""
-    data = read_bytes(path, MAX_BYTES)
+    return parse_json(read_bytes(path, MAX_BYTES), str(path))
+
+
+def parse_json(data: bytes, name: str) -> tuple[Any, Source]:
+    """Read JSON from bytes; `name` names them in errors."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        raise error(f"byte {e.start} is not UTF-8 text", Span(Source(str(path)))) from None
-    source = Source(str(path), text)
+        raise error(f"byte {e.start} is not UTF-8 text", Span(Source(name))) from None
+    source = Source(name, text)
     try:
         return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant,
                           object_pairs_hook=_object), source
