@@ -9,11 +9,13 @@
 | llvm    | the shared library run in this process on vectors  | the same: native code is tested, never proved         |
 | crossbar| the regions rebuilt from the table of devices: proved equal; with `certify`, worst cases worked out again  |
 
-(*) more than 200,000 lines: by our own streaming reader of gates.
+(*) more than 200,000 lines: by our own streaming reader of gates. More than MAX_TABLE_ENTRIES
+entries of tables, and no proof: vectors in Icarus, where it is installed.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,8 +45,10 @@ from circuitc.proof import (
 )
 from circuitc.proof.certificate import digest
 from circuitc.proof.emitted import MAX_YOSYS_LINES
+from circuitc.tools import tool_version
 
 MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
+MAX_TABLE_ENTRIES = 500    # that Yosys reads, each some 7 ms: the softmax of four numbers, 3,300 of them, took it 25 s
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
 
 
@@ -182,6 +186,10 @@ def _cycles(q: Question) -> str:
 
 def _combinational(q: Question, text: str, check: Callable[..., Verdict] = verify_emitted, later: str = "") -> Claim:
     """Compare with the model itself where it can be lowered to gates, else with the program after the passes."""
+    tables = check is verify_emitted and not q.prove and _table_entries(text) > MAX_TABLE_ENTRIES
+    if tables and tool_version("iverilog"):
+        verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), engine="icarus")
+        return q.claim("answers as program.ccir does", verdict, q.final)
     method = "auto" if q.prove else "random"
     options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors, "proof": q.proof}
     try:
@@ -192,6 +200,14 @@ def _combinational(q: Question, text: str, check: Callable[..., Verdict] = verif
         if q.model is q.final:
             raise
     return q.claim(f"equals program.ccir{later}", check(q.final, text, q.emission.ports, **options), q.final)
+
+
+def _table_entries(text: str) -> int:
+    """Count the entries of tables as often as they are called: Yosys makes each a comparator and a choice."""
+    found = 0
+    for name, body in re.findall(r"\bfunction \[[^;]*\] (\w+);(.*?)\bendfunction", text, re.DOTALL):
+        found += body.count(f": {name} = ") * text.count(f"{name}(")
+    return found
 
 
 def _has_floats(module: Module) -> bool:

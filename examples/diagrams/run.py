@@ -1,4 +1,4 @@
-"""Read every architecture of this folder, tell what it costs, and what whole numbers and algebra make of two of them."""
+"""Read every architecture of this folder, tell its costs, and what whole numbers and algebra make of two of them."""
 
 from pathlib import Path
 

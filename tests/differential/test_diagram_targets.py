@@ -71,6 +71,18 @@ def test_verilog_is_the_interpreter_bit_for_bit(name: str) -> None:
     assert spread > 4, "the outputs say something"
 
 
+def test_large_tables_are_simulated_where_reading_them_back_takes_minutes() -> None:
+    """Tables of 1,024 entries for each number of a softmax are what Yosys is slow at; vectors go through Icarus."""
+    if tool_version("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
+    module = quantized(load(EXAMPLES / "mlp.ncd"), "quantize{sensitivity=false},narrow")
+    build = circuitc.compile(module, target="verilog", vectors=20)
+    (claim,) = build.certificate.claims
+    assert "Icarus" in claim.verdict.reader
+    assert claim.verdict.evidence.level == "simulated"
+    assert claim.verdict.evidence.count == 20
+
+
 @pytest.mark.parametrize(("name", "maps"), [("mlp", 3), ("multihead", 4)])
 def test_linear_parts_become_tables_of_a_crossbar(name: str, maps: int) -> None:
     """Each product with learned weights is a region; softmax and products of two computed values stay outside."""
