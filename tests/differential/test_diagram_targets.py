@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from circuitc.driver import load
 from circuitc.formats.ncd.parse import parse_diagram
 from circuitc.ir import Graph, Module, run
 from circuitc.models.diagrams import elaborate, lower
-from circuitc.passes import run_passes, sample_inputs
+from circuitc.passes import check_exact, run_passes, sample_inputs
 from circuitc.simulation import simulate_verilog
 from circuitc.tools import tool_version
 
@@ -87,8 +88,9 @@ def test_large_tables_are_simulated_where_reading_them_back_takes_minutes() -> N
 def test_linear_parts_become_tables_of_a_crossbar(name: str, maps: int) -> None:
     """Each product with learned weights is a region; softmax and products of two computed values stay outside."""
     module = quantized(load(EXAMPLES / f"{name}.ncd"), f"{SMALL},narrow")
-    outlined = run_passes(module, "partition")        # verified, and compared with the program before
+    outlined = run_passes(module, "partition", check=partial(check_exact, vectors=16))
     regions = [f for f in outlined.funcs.values() if f.target == "crossbar"]
     assert len(regions) == maps
-    build = circuitc.compile(outlined, target="crossbar", verify=False)
-    assert len(build.artefacts["cells.csv"].splitlines()) > 100
+    if name == "mlp":
+        build = circuitc.compile(outlined, target="crossbar", verify=False)
+        assert len(build.artefacts["cells.csv"].splitlines()) > 2 * 384, "a pair of devices or more for each weight"
