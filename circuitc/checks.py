@@ -10,11 +10,13 @@
 | crossbar| the regions rebuilt from the table of devices: proved equal; with `certify`, worst cases worked out again  |
 | lim     | operations played on cells, the function rebuilt from them and proved equal; else there is no build        |
 
-(*) more than 200,000 lines: by our own streaming reader of gates.
+(*) more than 200,000 lines: by our own streaming reader of gates. More than MAX_TABLE_ENTRIES
+entries of tables, and no proof: vectors in Icarus, where it is installed.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +29,7 @@ import numpy as np
 from circuitc.backends.base import Emission
 from circuitc.backends.lim.bundle import OPS
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
-from circuitc.ir import Module, Port, random_raw, run
+from circuitc.ir import Graph, Module, Port, random_raw, run
 from circuitc.passes import sample_inputs
 from circuitc.proof import (
     Certificate,
@@ -45,8 +47,10 @@ from circuitc.proof import (
 )
 from circuitc.proof.certificate import digest
 from circuitc.proof.emitted import MAX_YOSYS_LINES
+from circuitc.tools import tool_version
 
 MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
+MAX_TABLE_ENTRIES = 500    # that Yosys reads, each some 7 ms: the softmax of four numbers, 3,300 of them, took it 25 s
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
 
 Answer = TypeVar("Answer")
@@ -186,14 +190,33 @@ def _cycles(q: Question) -> str:
 
 def _combinational(q: Question, text: str, check: Callable[..., Verdict] = verify_emitted, later: str = "") -> Claim:
     """Compare with the model itself where it can be lowered to gates, else with the program after the passes."""
+    tables = check is verify_emitted and not q.prove and _table_entries(text) > MAX_TABLE_ENTRIES
+    if tables and tool_version("iverilog"):
+        verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), engine="icarus")
+        return q.claim("answers as program.ccir does", verdict, q.final)
     method = "auto" if q.prove else "random"
     options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors, "proof": q.proof}
     try:
+        if _has_floats(q.model) and q.model is not q.final:
+            raise CircuitError(Diagnostic("floats have no gates"))  # known before the long reading of the Verilog
         return q.claim(f"equals {q.wanted}{later}", check(q.model, text, q.emission.ports, **options), q.model)
     except CircuitError:
         if q.model is q.final:
             raise
     return q.claim(f"equals program.ccir{later}", check(q.final, text, q.emission.ports, **options), q.final)
+
+
+def _table_entries(text: str) -> int:
+    """Count the entries of tables as often as they are called: Yosys makes each a comparator and a choice."""
+    found = 0
+    for name, body in re.findall(r"\bfunction \[[^;]*\] (\w+);(.*?)\bendfunction", text, re.DOTALL):
+        found += body.count(f": {name} = ") * text.count(f"{name}(")
+    return found
+
+
+def _has_floats(module: Module) -> bool:
+    bodies = (f.body for f in module.funcs.values() if isinstance(f.body, Graph))
+    return any(n.type.is_float for body in bodies for n in body.nodes)
 
 
 def _gate_list(check: Callable[..., Verdict]) -> Check:

@@ -11,7 +11,7 @@ import typer
 from circuitc.build import Build, changed_files, read_json
 from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
-from circuitc.formats import write
+from circuitc.formats import rewrite, write
 from circuitc.plugins import plugin_names
 from circuitc.proof import LEVELS, proof_json, proof_line
 from circuitc.synthesis import Survey, survey, verilog_of_parts
@@ -154,5 +154,7 @@ def convert_command(
     """Convert a model from one format to another, where the body fits (see `circuitc formats`)."""
     from circuitc.passes import run_passes
 
+    if not passes and rewrite(source, target):
+        return
     module = load(source, top=top)
     write(run_passes(module, passes) if passes else module, target)

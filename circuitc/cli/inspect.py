@@ -144,7 +144,8 @@ def formats_command(
     if schema:
         print(json.dumps(model_schema(schema), indent=2, sort_keys=True))
         return
-    rows = [(f.name, " ".join(f.endings), ("read" if f.read else "") + ("+write" if f.write else ""), f.doc)
+    rows = [(f.name, " ".join(f.endings),
+             ("read" if f.read else "") + ("+write" if f.write or f.rewrite else ""), f.doc)
             for f in formats()]
     say(table(rows), {r[0]: {"endings": r[1].split(), "access": r[2], "doc": r[3]} for r in rows}, as_json)
 

@@ -22,7 +22,7 @@ class Format:
     `sniff` looks at the first 4096 bytes. `read` gives a module or raises a CircuitError (one clear line, whatever the
     bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
     suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the
-    format cannot.
+    format cannot. `rewrite` writes from another file instead, of a family whose structure a module has not.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Format:
     sniff: Callable[[bytes], bool]
     read: Reader | None = None
     write: Writer | None = None
+    rewrite: Callable[[Path], Mapping[str, bytes]] | None = None
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:

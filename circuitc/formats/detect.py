@@ -55,6 +55,16 @@ def write(module: Module, path: str | Path, format: str | None = None) -> list[P
     return list(contents)
 
 
+def rewrite(source: Path, path: Path) -> list[Path]:
+    """Write a file from another one, where the ending names a format that is written so; give the paths, else none."""
+    for chosen in formats():
+        if chosen.rewrite is not None and path.name.lower().endswith(chosen.endings):
+            contents = {_companion(path, suffix): content for suffix, content in chosen.rewrite(source).items()}
+            write_files(contents)
+            return list(contents)
+    return []
+
+
 def check_ending(path: str | Path) -> None:
     """Refuse a file that `write` would not know how to write: for asking before long work."""
     _by_ending(Path(path), "written")

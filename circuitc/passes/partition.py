@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value
+from circuitc.diagnostics import CircuitError
+from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value, module_of, verify_module
 from circuitc.ir.graph import rebuild
 
 from .base import Context, Pass
+from .widen import copy_widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,18 @@ class _Outliner:
         self.taken = {*module.funcs, *(r.name for r in regions)}
 
     def outline(self, graph: Graph) -> Graph:
-        """Give the graph with its regions called."""
+        """Give the graph with its regions called; what leans on ranges of their weights is computed in wider types."""
+        if not any(computed_operand(graph.nodes, n) is not None for n in graph.nodes):
+            return graph
+
         def rule(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
             at = computed_operand(builder.nodes, _on(node, operands))
             if at is None:
-                return None
+                return copy_widened(builder, node, operands)
             region = self._region(builder, node, operands, at)
-            return builder.call(region.name, "y", node.type, operands[at], name=node.name, origin=node.origin)
+            y = builder.call(region.name, "y", region.outputs[0].type, operands[at], name=node.name, origin=node.origin)
+            return y if region.outputs[0].type == node.type else builder.apply(
+                "requantize", y, type=node.type, rounding="floor", overflow="wrap", origin=node.origin)
 
         return rebuild(graph, rule)
 
@@ -68,9 +75,12 @@ class _Outliner:
         inner = Builder()
         x = inner.input("x", outer.type(operands[at]))
         copied = [x if k == at else inner.copy(outer.nodes[v], ()) for k, v in enumerate(operands)]
-        body = inner.finish([inner.copy(node, copied)])
+        y = inner.copy(node, copied)
         name = self._free(f"{self.func.name}_{node.name}")
-        region = Func(name, (Port("x", outer.type(operands[at])),), (Port("y", node.type),), body, target=self.target)
+        region = Func(name, (Port("x", inner.type(x)),), (Port("y", node.type),), inner.finish([y]), target=self.target)
+        if not _stands_alone(region):  # its type leans on a range of x that the port's type does not show
+            y = inner.apply(node.op, *copied, name=node.name, origin=node.origin, span=node.span, **node.attributes)
+            region = replace(region, outputs=(Port("y", inner.type(y)),), body=_alone(inner, y))
         self.regions.append(region)
         return region
 
@@ -80,6 +90,19 @@ class _Outliner:
             name, count = f"{wish}_{count}", count + 1
         self.taken.add(name)
         return name
+
+
+def _stands_alone(region: Func) -> bool:
+    try:
+        verify_module(module_of(region))
+    except CircuitError:
+        return False
+    return True
+
+
+def _alone(b: Builder, y: Value) -> Graph:
+    """Give the graph of one value, without what was built before it."""
+    return rebuild(b.finish([y]))
 
 
 def _on(node: Node, operands: tuple[Value, ...]) -> Node:

@@ -15,6 +15,8 @@ from circuitc.backends.crossbar.faults import (
     place,
 )
 from circuitc.backends.crossbar.packing import Block, pack
+from circuitc.ir import parse_module
+from circuitc.passes import run_passes
 
 
 def covered(blocks: list[Block], shape: tuple[int, int]) -> np.ndarray:
@@ -99,3 +101,16 @@ def test_few_faults_are_dodged_altogether(seed: int) -> None:
     w = rng.choice([-1, 0, 1], p=[0.1, 0.8, 0.1], size=(64, 64))
     faults = rng.choice([HEALTHY, STUCK_HRS, STUCK_LRS], p=[0.98, 0.01, 0.01], size=(2, 64, 64))
     assert place(w, *attainable_pairs(*faults, 1)).residual == 0
+
+
+def test_types_that_lean_on_outlined_weights_still_verify() -> None:
+    """%y fits 5 bits because a weight is 0, which nobody sees once the product is a call."""
+    text = """const #w : i4[1,2] = [[1, 0]]
+func @main(%x: u4[2]) -> (%y: u5[1]) once {
+  %c = contract #w, %x {spec="ok,k->o"} : u5[1]
+  %y = add %c, %c : u5[1]
+  return %y
+}
+"""
+    after = run_passes(parse_module(text), "partition")
+    assert after.facts["passes"][0]["evidence"]["level"] == "exhausted"

@@ -18,6 +18,8 @@ from circuitc.formats.ncd.parse import parse_diagram
 from circuitc.ir import Graph, decode, encode, run
 from circuitc.models.diagrams import elaborate, lower
 from circuitc.models.diagrams.cost import cost
+from circuitc.models.diagrams.draw import draw
+from circuitc.models.diagrams.picture import picture
 from circuitc.passes import run_passes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "diagrams"
@@ -186,6 +188,19 @@ def test_pictures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["show", str(EXAMPLES / f"{name}.ncd"), "--format", "svg"]) == 0
     golden = Path(__file__).resolve().parents[1] / "files" / "diagrams" / f"{name}.svg"
     assert capsys.readouterr().out == golden.read_text()
+
+
+def test_a_thousand_operations_fold_into_their_blocks() -> None:
+    calls = "\n".join(f"X{k + 1} = f as part{k}(X{k})" for k in range(100))
+    text = ("axis n = 4\nweights random 1\ninput X0[n]\nblock f(X[n]) -> Y[m] { axis m = n\n weight W[m n]\n"
+            " A[m] = relu(W[m n] * X[n])\n B[m] = tanh(A[m]) + A[m]\n C[m] = exp(B[m]) * B[m]\n"
+            f" D[m] = sigmoid(C[m]) - B[m]\n Y[m] = silu(D[m]) + A[m] }}\n{calls}\noutput X100")
+    typed = elaborate(parse_diagram(text)[0])
+    assert len(typed.steps) >= 1000
+    boxes = picture(typed).boxes
+    assert {b.shape for b in boxes} == {"block"}
+    assert len(boxes) == 100
+    assert draw(picture(typed)).count('class="f"') == 100
 
 
 def test_any_program_has_a_picture_and_costs(capsys: pytest.CaptureFixture[str]) -> None:

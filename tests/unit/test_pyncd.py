@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from circuitc.cli.entry import run as command
 from circuitc.diagnostics import CircuitError
 from circuitc.driver import load
+from circuitc.formats.pyncd import read_pyncd
 from circuitc.ir import run
 from circuitc.models.diagrams.lower import drawn
 
@@ -141,3 +144,70 @@ def test_what_is_refused(tmp_path: Path, change: Any, message: str) -> None:
         return
     with pytest.raises(CircuitError, match=message):
         load(bound(tmp_path, file))
+
+
+@pytest.mark.skipif(not TRANSFORMER.exists(), reason="the bundled transformer is not beside the repository")
+def test_the_transformer_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = tmp_path / "transformer.pyncd.json"
+    assert command(["convert", str(TRANSFORMER), str(written)]) == 0
+    assert read_pyncd(written) == replace(read_pyncd(TRANSFORMER), path=written)
+    again = tmp_path / "again.pyncd.json"
+    assert command(["convert", str(written), str(again)]) == 0
+    assert again.read_bytes() == written.read_bytes()
+
+
+TEXT = """axis c = 2, x = 9, d = 3, w = 3, v = 5, n = 4
+weights random 1
+input X[c x]
+input t[n] of v
+block twice(A[d p]) -> B[d p] {
+  weight M[e d]
+  H[e p] = tanh(M[e d] * A[d p])
+  B[d p] = A[d p] + H[d p]
+}
+weight E[v c]
+Z[n c] = E[t[n] c]
+weight K[d c w]
+weight K_bias[d]
+Y[d p] = relu(X[c, 2*p + w] * K[d c w] + K_bias[d])
+U = twice^3(Y)
+S[n p] = Z[n c] * X[c x] * U[d p]
+P[n p] = softmax[p](S[n p])
+output P, U
+"""
+
+
+def test_a_diagram_as_text_is_the_same_program_as_terms(tmp_path: Path) -> None:
+    """Windows, biases, blocks that repeat, look-ups, sums, softmax: the numbers are those of the text."""
+    (tmp_path / "net.ncd").write_text(TEXT)
+    assert command(["convert", str(tmp_path / "net.ncd"), str(tmp_path / "net.pyncd.json")]) == 0
+    (tmp_path / "bound.ncd").write_text('weights random 1\ndiagram "net.pyncd.json"\n')
+    first, second = load(tmp_path / "net.ncd"), load(tmp_path / "bound.ncd")
+    assert [p.type for p in second.entry.inputs] == [p.type for p in first.entry.inputs]
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=(5, 2, 9)).astype("f4"), rng.integers(0, 5, (5, 4))]
+    a, b = (run(m, dict(zip((p.name for p in m.entry.inputs), values, strict=True))) for m in (first, second))
+    for p, q in zip(first.entry.outputs, second.entry.outputs, strict=True):
+        np.testing.assert_allclose(b[q.name], a[p.name], atol=1e-6)
+        assert np.ptp(a[p.name]) > 0.01
+
+
+@pytest.mark.parametrize(("statement", "message"), [
+    ("Y[n] = X[n] / 2", "no term for numbers, quotients and differences"),
+    ("Y[n] = sum[n](X[n]) * X[n]", "no term for"),
+    ("Y[n] = max(X[n], X[n])", "no term for max here"),
+    ("weight W[n n']\nweight V[n]\nY[n] = W[n n'] * V[n'] * X[n']", "no term for a product of several weights"),
+    ("Y[p] = X[n - p]", "no term for the place X"),
+    ("block f<d>(X[n]) -> Y[n] { Y[n] = tanh(X[n]) }\nY = f<d=2>(X)", "no term for f with parameters")])
+def test_what_pyncd_cannot_say_is_refused(tmp_path: Path, statement: str, message: str,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "d.ncd").write_text(f"axis n = 4, p = 4\nweights random 1\ninput X[n]\n{statement}\noutput Y\n")
+    assert command(["convert", str(tmp_path / "d.ncd"), str(tmp_path / "d.pyncd.json")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "d.pyncd.json").exists()
+
+
+def test_a_netlist_is_no_diagram(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.bench").write_text("INPUT(a)\nOUTPUT(y)\ny = NOT(a)\n")
+    assert command(["convert", str(tmp_path / "a.bench"), str(tmp_path / "a.pyncd.json")]) == 2
+    assert "pyncd files are made of neural circuit diagrams, this is bench" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from circuitc.diagnostics import CircuitError, Span, error
@@ -44,6 +45,23 @@ def read(path: Path) -> Module:
                     ) from None
 
 
-PYNCD = Format("pyncd", (".pyncd.json",), "neural circuit diagrams as terms of pyncd", sniff, read)
+def rewrite(source: Path) -> dict[str, bytes]:
+    """Write a diagram, from its text or from terms; programs of other formats have no named axes to write."""
+    from ..detect import detect
+    from ..ncd import read_diagram
+    from .write import terms_of
+
+    name = detect(source).name
+    if name not in ("ncd", "pyncd"):
+        raise error(f"{source}: pyncd files are made of neural circuit diagrams, this is {name}")
+    diagram = read_pyncd(source) if name == "pyncd" else read_diagram(source)
+    elaborate(diagram)                     # what is wrong with a diagram is told with its own words
+    try:
+        return {"": (json.dumps(terms_of(diagram), indent=1) + "\n").encode()}
+    except RecursionError:
+        raise error("the diagram is nested too deeply", diagram.span) from None
+
+
+PYNCD = Format("pyncd", (".pyncd.json",), "neural circuit diagrams as terms of pyncd", sniff, read, None, rewrite)
 
 __all__ = ["PYNCD", "read_pyncd"]

@@ -236,7 +236,7 @@ class _Drawing:
             self.marks.append(f'<rect class="{style}" x="{left:g}" y="{top:g}" width="{right - left:g}" '
                               f'height="{bottom - top:g}" rx="{6 if box.shape == "function" else 2}"/>')
         label = box.label if len(box.label) <= 22 else box.label[:21] + "\u2026"
-        size = "" if len(label) <= 9 else f' style="font-size:{max(6.5, 118 / len(label)):.3g}px"'
+        size = "" if len(label) <= 8 else f' style="font-size:{max(6.5, 104 / len(label)):.3g}px"'
         weight = ' class="t"' if box.bold else ""
         title = f"<title>{escape(box.label)}</title>" if label != box.label else ""
         self.over.append(f'<text{weight}{size} x="{x - (4 if box.shape == "fold" else 0):g}" y="{middle:g}">{title}'

@@ -112,6 +112,8 @@ def _constant_label(step: Step, operands: list[str]) -> str:
             return f"[{left} {relation} {right}]" if relation else left
         case "map":
             name = step.detail["function"]
+            if name == "sqrt":
+                return f"\u221a{operands[0]}"
             return f" {_SIGNS[name]} ".join(operands) if name in _SIGNS else f"{name} {' '.join(operands)}"
         case _:
             return operands[0] if operands else step.op
@@ -144,6 +146,8 @@ def _box(step: Step, inputs: list[Array], data: list[Array], known: Mapping[int,
             label = f"{sign or step.detail['function']} {words}".strip()
             if len(data) > 1:
                 shape, works_on = "join", frozenset()
+            elif on_constants & all_indices:      # a bias lies on its own axes; the others pass over
+                works_on = on_constants & all_indices
         case "softmax" | "norm" | "rms":
             works_on = frozenset(step.detail["over"])
         case "reduce":

@@ -6,15 +6,15 @@ indices that are needed outside of an expression, and a product is contracted to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from circuitc.diagnostics import Span, error, nearest
 
 from .axes import Axis, unify
 from .functions import ALONG, ELEMENTWISE, FOLDS, FUNCTIONS
-from .places import affine, names_of
+from .indices import Keep, Value, e_span, factors, free
+from .places import affine
 from .scope import Scope
 from .steps import Affine, Step, Wire
 from .syntax import Binary, Call, Expr, Iverson, Lookup, Number, Pattern, Ref
@@ -22,28 +22,6 @@ from .syntax import Binary, Call, Expr, Iverson, Lookup, Number, Pattern, Ref
 LOWEST = -3.4028234663852886e38
 _FILL = {"max": LOWEST, "min": -LOWEST}
 _NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "divide"}
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A wire under indices, one for each axis."""
-
-    wire: Wire
-    indices: tuple[str, ...]
-
-
-class Keep:
-    """The indices that are needed outside; `everything` in statements that name no indices."""
-
-    def __init__(self, names: frozenset[str], everything: bool = False) -> None:
-        self.names = names
-        self.everything = everything
-
-    def __contains__(self, name: str) -> bool:
-        return self.everything or name in self.names
-
-    def plus(self, names: Iterator[str] | tuple[str, ...]) -> Keep:
-        return Keep(self.names | frozenset(names), self.everything)
 
 
 class Statement:
@@ -73,27 +51,6 @@ class Statement:
             known = self.scope.axes.get(index)
             self.axes[index] = (known or Axis(index, None, self.span), f"axis {index}")
         return self.axes[index][0]
-
-    # ---- which indices an expression has
-
-    def free(self, e: Expr) -> Iterator[str]:
-        """Name the indices of an expression that it leaves to its surroundings, in order."""
-        match e:
-            case Number():
-                return
-            case Ref(name, None):
-                yield from self.scope.wires[name].names if name in self.scope.wires else ()
-            case Ref(_, pattern):
-                for place in pattern or ():
-                    yield from (n for n in names_of(place) if self.scope.known(n) is None)
-            case Binary(_, left, right):
-                yield from self.free(left)
-                yield from self.free(right)
-            case Iverson(_, left, right):
-                yield from (n for side in (left, right) for n in names_of(side) if self.scope.known(n) is None)
-            case Call(name, args, axes):
-                gone = axes or () if name in FOLDS else ()
-                yield from (n for a in args for n in self.free(a) if n not in gone)
 
     # ---- expressions
 
@@ -148,15 +105,15 @@ class Statement:
 
     def product(self, e: Expr, keep: Keep) -> Value:
         """Multiply and divide from left to right, summing an index as soon as nothing later has it."""
-        factors = list(_factors(e))
-        free = [tuple(self.free(f)) for f, _ in factors]
+        parts = list(factors(e))
+        has = [tuple(free(self.scope, f)) for f, _ in parts]
         values = [self.read(f) if isinstance(f, Ref) and not self._is_number(f) else
-                  self.value(f, keep.plus(tuple(n for j, other in enumerate(free) if j != k for n in other)))
-                  for k, (f, _) in enumerate(factors)]
-        total, inverse = values[0], factors[0][1]
+                  self.value(f, keep.plus(tuple(n for j, other in enumerate(has) if j != k for n in other)))
+                  for k, (f, _) in enumerate(parts)]
+        total, inverse = values[0], parts[0][1]
         assert not inverse
-        for k, ((_, inverse), v) in enumerate(zip(factors[1:], values[1:], strict=True), 1):
-            needed = keep.plus(tuple(n for later in free[k + 1:] for n in later))
+        for k, ((_, inverse), v) in enumerate(zip(parts[1:], values[1:], strict=True), 1):
+            needed = keep.plus(tuple(n for later in has[k + 1:] for n in later))
             union = tuple(dict.fromkeys((*total.indices, *v.indices)))
             if inverse:
                 total = self.step("map", (total, v), union, e_span(e), function="divide")
@@ -165,7 +122,7 @@ class Statement:
             crossed = set(total.indices) != set(v.indices) and total.indices and v.indices
             op, detail = ("linear", {}) if kept != union or crossed else ("map", {"function": "mul"})
             total = self.step(op, (total, v), kept, e_span(e), **detail)
-        if len(factors) == 1 and isinstance(e, Ref) and e.pattern is None:
+        if len(parts) == 1 and isinstance(e, Ref) and e.pattern is None:
             lost = [i for i in total.indices if i not in keep]
             if lost:
                 raise error(f"axis {lost[0]} of {e.name.partition('#')[0]} is not on the left", e.span,
@@ -238,7 +195,7 @@ class Statement:
 
     def iverson(self, e: Iverson) -> Value:
         """Make the table of a relation between places."""
-        indices = tuple(dict.fromkeys(self.free(e)))
+        indices = tuple(dict.fromkeys(free(self.scope, e)))
         left, right = (affine(side, self.scope.known, e.span) for side in (e.left, e.right))
         return self.step("iverson", (), indices, e.span, relation=e.op, left=left, right=right)
 
@@ -294,20 +251,3 @@ class Statement:
                 unify(self.scope.axes[index], self.axis(index), target.span,
                       f"axis {self.scope.axes[index].told()}", self.axes[index][1])
         return replace(v.wire, name=target.name, names=names, span=target.span)
-
-
-def _factors(e: Expr, inverse: bool = False) -> Iterator[tuple[Expr, bool]]:
-    """Take a product apart: its factors from left to right, and whether each divides."""
-    if isinstance(e, Binary) and e.op in "*/":
-        yield from _factors(e.left, inverse)
-        if e.op == "/":
-            yield e.right, True
-        else:
-            yield from _factors(e.right, inverse)
-    else:
-        yield e, inverse
-
-
-def e_span(e: Expr) -> Span | None:
-    """Give the place of an expression, where it has one."""
-    return None if isinstance(e, Number) else e.span
