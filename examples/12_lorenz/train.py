@@ -6,7 +6,7 @@
 
 The first 3 units are what is observed. Training is sparse teacher forcing: sequences of 200 steps, and every 16th step
 the first 3 units are set to the data (Brenner et al. 2024, Almost-linear RNNs; Mikhaeil et al. 2022). A sequence starts
-from z = [x; L x]. Every 50 epochs the network runs freely, and the weights with the least state space divergence from
+from z = [x; L x]. Every 25 epochs the network runs freely, and the weights with the least state space divergence from
 the training data are kept. The file has A, W, h, P, L, the first state z0 of a free run, and what the training saw.
 """
 
@@ -128,7 +128,7 @@ def main() -> None:
             optimizer.step()
             losses.append(loss.item())
         schedule.step()
-        if epoch % 50 == 0 or epoch == given.epochs:
+        if epoch % 25 == 0 or epoch == given.epochs:
             run = free_run(net, data[0], 30_000)
             found = np.inf if run is None else divergence(data, run[1000:])
             print(f"epoch {epoch}: loss {np.mean(losses):.5f}, divergence {found:.3f}, "

@@ -3,6 +3,7 @@
 from .aig import AigLatch, AigModel, AigOutput
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
+from .cells import CfcModel, EgruModel, LtcModel, PlrnnModel
 from .errors import validate
 from .gnn import GnnModel, GnnProgram
 from .logic import (
@@ -28,11 +29,16 @@ MODELS = {
     "onnx": OnnxModel,
     "rnn": RnnModel,
     "gnn": GnnModel,
+    "plrnn": PlrnnModel,
+    "cfc": CfcModel,
+    "ltc": LtcModel,
+    "egru": EgruModel,
 }
 
 __all__ = [
     "AigLatch", "AigModel", "AigOutput",
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
+    "CfcModel", "EgruModel", "LtcModel", "PlrnnModel",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
     "GnnModel", "GnnProgram",

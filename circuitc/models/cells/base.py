@@ -27,7 +27,7 @@ class Stepped:
 
 
 class Cell(Protocol):
-    """A recurrent cell: how many numbers it reads (0: none), its first state, its step, and funcs that the step calls."""
+    """A recurrent cell: how many numbers it reads (0: none), its first state, a step, and funcs that the step calls."""
 
     @property
     def inputs(self) -> int: ...

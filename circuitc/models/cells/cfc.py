@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,7 @@ from ..layers import like, spread
 from ..rnn import Activation
 from .base import Floats, Ops, Stepped, floats
 
-Mode = Literal["default", "no_gate", "pure"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-Curve = Literal["lecun_tanh", "tanh", "relu", "silu", "gelu"]
-CURVES: tuple[Curve, ...] = get_args(Curve)
+MODES = ("default", "no_gate", "pure")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +42,8 @@ class Cfc:
     `dt` is the time of a step, or None where a step is told it.
     """
 
-    mode: Mode
-    activation: Curve
+    mode: str
+    activation: str
     backbone: tuple[Affine, ...]
     maps: Mapping[str, Affine]
     dt: float | None = 1.0
@@ -75,7 +72,7 @@ class Cfc:
         s = Ops(b, name)
         u = s.joined(x, state[0])
         for k, layer in enumerate(self.backbone):
-            u = _CURVES[self.activation](s, layer.apply(s, u, f"backbone{k}"))
+            u = CURVES[self.activation](s, layer.apply(s, u, f"backbone{k}"))
         first = self.maps["ff1"].apply(s, u, "ff1")
         h = self._pure(s, first, dt) if self.mode == "pure" else self._gated(s, u, first, dt)
         return Stepped(h, (h,))
@@ -98,7 +95,8 @@ class Cfc:
         return s.add(moved, b.apply(s, u, "time_b"))
 
     def _pure(self, s: Ops, first: Value, dt: Value | None) -> Value:
-        assert self.w_tau is not None and self.a is not None
+        assert self.w_tau is not None
+        assert self.a is not None
         rate = s.add(s.b.apply("abs", first), s.constant(np.abs(self.w_tau), "w_tau"))
         if dt is None:
             faded = s.b.apply("mul", rate, like(s.b, rate, -np.float32(self.dt or 0.0)))
@@ -123,21 +121,19 @@ def _gelu(s: Ops, x: Value) -> Value:
     return s.mul(x, s.mul(s.add(share, like(s.b, x, 1.0)), like(s.b, x, 0.5)))
 
 
-_CURVES = {"lecun_tanh": _lecun, "tanh": lambda s, x: s.curve("tanh", x), "relu": lambda s, x: s.relu(x),
-           "silu": _silu, "gelu": _gelu}
+CURVES = {"lecun_tanh": _lecun, "tanh": lambda s, x: s.curve("tanh", x), "relu": lambda s, x: s.relu(x),
+          "silu": _silu, "gelu": _gelu}
 
 
 def cfc(mode: str, backbone: Sequence[tuple[Any, Any]], maps: Mapping[str, tuple[Any, Any]], *,
         activation: str = "lecun_tanh", dt: float | None = 1.0, w_tau: Any = None, a: Any = None) -> Cfc:
     """Make a cell of weights [outputs, inputs] and biases by the names in ncps: ff1, ff2, time_a, time_b."""
-    own = next((m for m in MODES if m == mode), None)
-    curve = next((c for c in CURVES if c == activation), None)
-    if own is None or curve is None:
-        text, known = (mode, MODES) if own is None else (activation, CURVES)
-        raise error(f"a CfC has no {text[:40]!r}", help=nearest(text, known))
+    for text, known in ((mode, MODES), (activation, tuple(CURVES))):
+        if text not in known:
+            raise error(f"a CfC has no {text[:40]!r}", help=nearest(text, known))
     if dt is not None and not (np.isfinite(dt) and dt > 0):
         raise error(f"the time of a step is above 0, got {dt}")
-    wanted = ("ff1",) if own == "pure" else ("ff1", "ff2", "time_a", "time_b")
+    wanted = ("ff1",) if mode == "pure" else ("ff1", "ff2", "time_a", "time_b")
     width: int | None = None
     layers: list[Affine] = []
     for k, (weights, bias) in enumerate(backbone):
@@ -151,9 +147,9 @@ def cfc(mode: str, backbone: Sequence[tuple[Any, Any]], maps: Mapping[str, tuple
         found[name] = _affine(name, *maps[name], hidden, width or (found["ff1"].weights.shape[1] if found else None))
     pure = [None if array is None else floats(np.ravel(array), name, (len(found["ff1"].bias),))
             for array, name in ((w_tau, "w_tau"), (a, "A"))]
-    if own == "pure" and None in [None if p is None else 1 for p in pure]:
+    if mode == "pure" and any(p is None for p in pure):
         raise error("a CfC of mode pure has arrays w_tau and A")
-    cell = Cfc(own, curve, tuple(layers), found, dt, *pure)
+    cell = Cfc(mode, activation, tuple(layers), found, dt, *pure)
     if cell.inputs < 1:
         raise error(f"the first layer reads {cell.inputs + cell.hidden} numbers: the {cell.hidden} of the state and no "
                     "input")
@@ -165,4 +161,4 @@ def _affine(name: str, weights: Any, bias: Any, outputs: int | None, inputs: int
     return Affine(w, floats(bias, f"{name}.bias", (len(w),)))
 
 
-__all__ = ["CURVES", "MODES", "Affine", "Cfc", "Curve", "Mode", "cfc"]
+__all__ = ["CURVES", "MODES", "Affine", "Cfc", "cfc"]

@@ -39,24 +39,24 @@ MAX_STEPS = 1 << 30
 class Start:
     """A first state that a call is told: z = [x, L x] of an observation x, or the state itself where L is None.
 
-    `port` is the input's name; `initial` is L, [units - observed, observed].
+    `name` is the input's; `initial` is L, [units - observed, observed].
     """
 
-    port: str
+    name: str
     initial: Floats | None = None
 
-    def apply(self, b: Builder, units: int) -> tuple[Port, Value]:
-        """Add the input, and give the first state [units]."""
-        observed = units if self.initial is None else self.initial.shape[1]
+    def port(self, units: int) -> Port:
+        """Give the input's port; refuses a map that does not give so many units."""
         if self.initial is not None and sum(self.initial.shape) != units:
             raise error(f"L has shape {list(self.initial.shape)}, [units - observed, observed] of {units} units is "
                         "needed")
-        t = F32.with_shape((observed,))
-        x = b.input(self.port, t)
-        if self.initial is None:
-            return Port(self.port, t, "call"), x
+        observed = units if self.initial is None else self.initial.shape[1]
+        return Port(self.name, F32.with_shape((observed,)), "call")
+
+    def state(self, b: Builder, x: Value) -> Value:
+        """Add the first state [units] of what was given."""
         s = Ops(b, "start")
-        return Port(self.port, t, "call"), s.joined(x, s.times(self.initial, x, "L"))
+        return x if self.initial is None else s.joined(x, s.times(self.initial, x, "L"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,14 @@ def cell_network(cells: Sequence[Cell], readout: Sequence[Readout], port: Port |
         ports.append(Port(port.name, port.type, "step", port.encoding))
     time = b.input(dt, F32) if dt else None
     ports += [Port(dt, F32, "step")] if dt else []
-    first = None
+    given: Value | None = None
     if start is not None:
-        given, first = start.apply(b, len(next(iter(cells[0].state.values()))))
-        ports.append(given)
+        ports.append(start.port(len(next(iter(cells[0].state.values())))))
+        given = b.input(ports[-1].name, ports[-1].type)
     registers = _registers(cells, started=start is not None)
     held = [b.input(r.name, r.type) for r in registers]
-    if first is not None:
+    if start is not None and given is not None:
+        first = start.state(b, given)
         many = b.apply("broadcast", held[-1], shape=b.type(first).shape, axes=())
         held[0] = b.apply("select", many, held[0], first)
     if read is not None and value is not None:
@@ -126,6 +127,8 @@ def cell_network(cells: Sequence[Cell], readout: Sequence[Readout], port: Port |
                     for k, (n, v) in enumerate(outputs))
     body = b.finish([*(v for _, v in outputs), *following])
     called = [f for k, cell in enumerate(cells) for f in cell.funcs(f"l{k}")]
+    if name in {f.name for f in called}:
+        raise error(f"{name} is the name of a cell's inner step already", help="give the network another name")
     return module_of(Func(name, tuple(ports), results, body, tuple(registers), schedule), *called)
 
 
@@ -167,7 +170,8 @@ def _body(b: Builder, cells: Sequence[Cell], readout: Sequence[Readout], x: Valu
         stepped = cell.step(b, x, held[len(following):len(following) + count], time, f"l{k}")
         following += stepped.following
         x = stepped.y
-    assert stepped is not None and x is not None
+    assert stepped is not None
+    assert x is not None
     for k, part in enumerate(readout):
         x = part.apply(b, x, f"readout{k}" if k else "readout")
     outputs = [(shown.output, x)]

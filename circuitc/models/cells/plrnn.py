@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +25,12 @@ from circuitc.ir import Builder, Func, Value
 from ..layers import spread
 from .base import Floats, Ops, Stepped, floats
 
-Variant = Literal["alrnn", "vanilla", "mean-centred", "dendritic", "clipped", "shallow", "clipped-shallow"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
 # The arrays of each variant, by the letters of the papers: M units, D hidden units of the shallow ones, B bases.
-ARRAYS: Mapping[Variant, Mapping[str, str]] = {
+ARRAYS: Mapping[str, Mapping[str, str]] = {
     **{v: {"A": "M", "W": "MM", "h": "M"} for v in ("alrnn", "vanilla", "mean-centred")},
     **{v: {"A": "M", "W": "MM", "h": "M", "alpha": "B", "H": "MB"} for v in ("dendritic", "clipped")},
     **{v: {"A": "M", "W1": "MD", "W2": "DM", "h1": "M", "h2": "D"} for v in ("shallow", "clipped-shallow")}}
+VARIANTS = tuple(ARRAYS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class Plrnn:
     before the first step.
     """
 
-    variant: Variant
+    variant: str
     arrays: Mapping[str, Floats]
     relus: int
     c: Floats | None
@@ -122,26 +121,25 @@ _PHI = {"alrnn": _alrnn, "vanilla": _vanilla, "mean-centred": _mean_centred, "de
 def plrnn(variant: str, arrays: Mapping[str, Any], *, relus: int | None = None, c: Any = None,
           z0: Any = None) -> Plrnn:
     """Make a network of arrays by the letters of ARRAYS; the first state is 0 where it is left out."""
-    known = next((v for v in VARIANTS if v == variant), None)
-    if known is None:
+    if variant not in ARRAYS:
         raise error(f"there is no piecewise-linear network {variant[:40]!r}", help=nearest(variant, VARIANTS))
     found: dict[str, Floats] = {}
     sizes: dict[str, int] = {}
-    for name, letters in ARRAYS[known].items():
+    for name, letters in ARRAYS[variant].items():
         if arrays.get(name) is None:
-            raise error(f"a {variant} network has an array {name}", help=f"it has {', '.join(ARRAYS[known])}")
+            raise error(f"a {variant} network has an array {name}", help=f"it has {', '.join(ARRAYS[variant])}")
         found[name] = floats(arrays[name], name, [sizes.get(k) for k in letters])
         sizes |= dict(zip(letters, found[name].shape, strict=True))
         if letters == "MM" and len(set(found[name].shape)) > 1:
             raise error(f"{name} has shape {list(found[name].shape)}, it is square")
     units = sizes["M"]
-    if (relus is None) == (known == "alrnn"):
+    if (relus is None) == (variant == "alrnn"):
         raise error("an alrnn says how many units have a relu, P" if relus is None else
                     f"P is that of an alrnn, a {variant} network has none")
     if relus is not None and not 1 <= relus <= units:
         raise error(f"P is 1 to {units}, got {relus}")
     first = np.zeros(units, np.float32) if z0 is None else floats(z0, "z0", (units,))
-    return Plrnn(known, found, relus or 0, None if c is None else floats(c, "C", (units, None)), first)
+    return Plrnn(variant, found, relus or 0, None if c is None else floats(c, "C", (units, None)), first)
 
 
-__all__ = ["ARRAYS", "VARIANTS", "Plrnn", "Variant", "plrnn"]
+__all__ = ["ARRAYS", "VARIANTS", "Plrnn", "plrnn"]
