@@ -1,7 +1,8 @@
-"""Piecewise-linear, continuous-time and event-driven cells: against the papers' equations in float64, on all targets."""
+"""Piecewise-linear, continuous-time and event-driven cells against their equations in float64, on all targets."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from circuitc.tools import tool_version
 SIZES = st.integers(1, 6)
 SEEDS = st.integers(0, 1 << 30)
 FEW = settings(max_examples=10, deadline=None)
-NEAR = 1e-5  # of the largest magnitude, as docs/semantics.md has it; a bit is compared where its number is further from 0
+NEAR = 1e-5  # of the largest magnitude, as docs/semantics.md has it
 
 
 def normal(rng: Any, *shape: int, scale: float = 0.5) -> Any:
@@ -157,7 +158,7 @@ def test_closed_form_networks(mode: str, curve: str, layers: int, inputs: int, h
                               seed: int) -> None:
     rng = np.random.default_rng(seed)
     widths = [inputs + hidden, *[width] * layers]
-    backbone = [(normal(rng, o, i), normal(rng, o)) for i, o in zip(widths, widths[1:], strict=False)]
+    backbone = [(normal(rng, o, i), normal(rng, o)) for i, o in pairwise(widths)]
     maps = {k: (normal(rng, hidden, widths[-1]), normal(rng, hidden)) for k in ("ff1", "ff2", "time_a", "time_b")}
     w_tau, a = normal(rng, 1, hidden), normal(rng, 1, hidden)
     constant = float(rng.uniform(0.1, 2))

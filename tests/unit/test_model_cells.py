@@ -169,7 +169,7 @@ def test_an_egru_tells_its_events(tmp_path: Path) -> None:
     ("plrnn", {"A": np.full(4, 1e39)}, {"steps": 2}, "beyond those of f32"),
     ("plrnn", {"A": np.full(4, np.nan)}, {"steps": 2}, "not a finite number"),
     ("plrnn", {}, {"steps": 2, "weights": "../net.npz"}, "net.npz"),
-    ("plrnn", {}, {"steps": 2, "code": "y"}, "y"),
+    ("plrnn", {}, {"steps": 2, "code": "y"}, "output %y stands twice"),
     ("cfc", {}, {"input": {"shape": [2]}}, "no array ff1.weight"),
     ("cfc", cfc_arrays(2, 3, 5), {"input": {"shape": [4]}}, "reads 2 numbers a step"),
     ("cfc", cfc_arrays(2, 3, 5), {"input": {"shape": [2]}, "dt": 0}, "above 0"),
@@ -191,3 +191,33 @@ def test_bad_models_are_refused_in_a_line(tmp_path: Path, kind: str, change: dic
     with pytest.raises(CircuitError, match=says) as caught:
         circuitc.load(write(tmp_path, kind, **more))
     assert "\n" not in caught.value.diagnostics[0].message
+
+
+def test_an_npz_of_a_network_needs_no_model_file(tmp_path: Path) -> None:
+    arrays = alrnn() | {"steps": np.array(7)}
+    save(tmp_path, arrays)
+    module = circuitc.load(tmp_path / "net.npz")
+    assert [str(p.type) for p in (*module.entry.inputs, *module.entry.outputs)] == ["f32[2]", "f32[2]", "bit[2]"]
+    x = normal(2)
+    z = np.concatenate([x, arrays["L"].astype(float) @ x])
+    for row in run(module, {"x0": x[None]})["y"][0]:
+        z = alrnn_step(arrays, z)
+        assert np.allclose(row, z[:2], atol=1e-5)
+    del arrays["L"], arrays["z0"], arrays["steps"]
+    save(tmp_path, arrays)
+    alone = circuitc.load(tmp_path / "net.npz")
+    assert (alone.entry.inputs[0].name, str(alone.entry.schedule)) == ("z0", "iterate 1000")
+
+
+@pytest.mark.parametrize(("arrays", "says"), [
+    ({"A": np.ones(2)}, "no arrays A and h"), ({"A": np.ones(2), "h": np.ones(2)}, "has an array W"),
+    ({"A": np.ones(2), "h": np.ones(2), "W": np.ones((2, 2)), "steps": np.ones(2)}, "steps is one whole number"),
+    ({"A": np.ones(2), "h": np.ones(2), "W": np.ones((2, 2)), "steps": np.array(0)}, "steps|1 to")])
+def test_an_npz_of_something_else_is_refused(tmp_path: Path, arrays: dict[str, Any], says: str) -> None:
+    np.savez(tmp_path / "net.npz", **arrays)
+    with pytest.raises(CircuitError, match=says):
+        circuitc.load(tmp_path / "net.npz")
+    whole = (tmp_path / "net.npz").read_bytes()
+    (tmp_path / "net.npz").write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(CircuitError):
+        circuitc.load(tmp_path / "net.npz")
