@@ -82,7 +82,8 @@ class LtcModel(LayeredModel):
     unfolds: int = Field(6, ge=1, le=256, description="Inner steps of the solver.")
     dt: Number = Field(1, description="The time of each step.")
     epsilon: Number = Field(Decimal("1e-8"), description="What the solver adds to what it divides by.")
-    implicit: bool = Field(False, description="Whether w, cm and gleak go through a softplus (implicit constraints).")
+    implicit: bool = Field(True, description=(
+        "Whether w, cm and gleak go through a softplus, as ncps has it unless it is told otherwise."))
 
 
 class EgruModel(LayeredModel):

@@ -104,8 +104,9 @@ class Ltc:
 
 
 def ltc(arrays: Mapping[str, Any], *, unfolds: int = 6, dt: float = 1.0, epsilon: float = 1e-8,
-        implicit: bool = False) -> Ltc:
-    """Make a cell of arrays by the names in ncps; `implicit`: w, cm and gleak go through a softplus.
+        implicit: bool = True) -> Ltc:
+    """Make a cell of arrays by the names in ncps; `implicit`: w, cm and gleak go through a softplus, as ncps has it
+    unless it is told otherwise.
 
     Without `input_w`, `input_b`, `output_w`, `output_b` nothing is scaled, and all units answer.
     """
