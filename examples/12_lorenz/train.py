@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("output", help="the .npz file to write")
     parser.add_argument("--units", type=int, default=20)
     parser.add_argument("--relus", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=450)
+    parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--noise", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)

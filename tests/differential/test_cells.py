@@ -33,7 +33,7 @@ from circuitc.tools import tool_version
 
 SIZES = st.integers(1, 6)
 SEEDS = st.integers(0, 1 << 30)
-FEW = settings(max_examples=10, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 NEAR = 1e-5  # of the largest magnitude, as docs/semantics.md has it
 
 
@@ -104,7 +104,7 @@ def plrnn_step(variant: str, p: dict[str, Any], relus: int, z: Any) -> tuple[Any
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(SIZES, SIZES, st.integers(1, 3), st.integers(0, 3), st.booleans(), SEEDS)
 def test_piecewise_linear_networks(variant: str, m: int, d: int, bases: int, inputs: int, affine: bool,
                                    seed: int) -> None:
