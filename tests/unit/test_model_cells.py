@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from circuitc.diagnostics import CircuitError
 from circuitc.ir import run, verify_module
 
 RNG = np.random.default_rng(5)
+LORENZ = Path(__file__).resolve().parents[2] / "examples" / "12_lorenz" / "lorenz.npz"
 
 
 def normal(*shape: int) -> Any:
@@ -221,3 +223,13 @@ def test_an_npz_of_something_else_is_refused(tmp_path: Path, arrays: dict[str, A
     (tmp_path / "net.npz").write_bytes(whole[:len(whole) // 2])
     with pytest.raises(CircuitError):
         circuitc.load(tmp_path / "net.npz")
+
+
+def test_a_chaotic_system_is_checked_on_its_first_steps(tmp_path: Path) -> None:
+    """Float sums in another order are another trajectory after some hundred steps: no fault of the compiler."""
+    shutil.copy(LORENZ, tmp_path / "net.npz")
+    model = write(tmp_path, "plrnn", steps=500, start={}, code="code")
+    build = circuitc.compile(model, target="llvm", vectors=16)
+    assert "outputs of steps on the first 8" in json.dumps(build.certificate, default=str)
+    with pytest.raises(CircuitError, match="float"):
+        circuitc.compile(model, target="verilog", vectors=16)
