@@ -31,6 +31,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "verilog": "circuitc.formats.verilog:VERILOG",
     "graphml": "circuitc.formats.graphml:GRAPHML",
     "graph-json": "circuitc.formats.graph_json:GRAPH_JSON",
+    "plrnn": "circuitc.formats.plrnn:PLRNN",
     "deepgate": "circuitc.formats.deepgate:DEEPGATE",
     "onnx": "circuitc.formats.onnx:ONNX",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",

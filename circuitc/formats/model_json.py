@@ -15,6 +15,7 @@ from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_automata import build_automaton, build_cellular_automaton
 from .model_btf import build_btf
+from .model_cells import build_cfc, build_egru, build_ltc, build_plrnn
 from .model_gnn import build_gnn
 from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
@@ -40,6 +41,10 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "automaton": build_automaton,
     "hopfield": build_memory,
     "reservoir": build_reservoir,
+    "plrnn": build_plrnn,
+    "cfc": build_cfc,
+    "ltc": build_ltc,
+    "egru": build_egru,
 }
 
 

@@ -4,6 +4,7 @@ from .aig import AigLatch, AigModel, AigOutput
 from .automata import AutomatonModel, CellularModel
 from .base import SCHEMA, FileArray, InputPort
 from .btf import BtfLayer, BtfModel, BtfNeuron, BtfOutput
+from .cells import CfcModel, EgruModel, LtcModel, PlrnnModel
 from .errors import validate
 from .gnn import GnnModel, GnnProgram
 from .logic import (
@@ -34,11 +35,16 @@ MODELS = {
     "automaton": AutomatonModel,
     "hopfield": HopfieldModel,
     "reservoir": ReservoirModel,
+    "plrnn": PlrnnModel,
+    "cfc": CfcModel,
+    "ltc": LtcModel,
+    "egru": EgruModel,
 }
 
 __all__ = [
     "AigLatch", "AigModel", "AigOutput",
     "BtfLayer", "BtfModel", "BtfNeuron", "BtfOutput",
+    "CfcModel", "EgruModel", "LtcModel", "PlrnnModel",
     "DwnLayerModel", "DwnModel", "GateLayerModel", "LogicGatesModel", "LogicHeader", "LogicInput", "LutNetworkModel",
     "TableLayerModel",
     "AutomatonModel", "CellularModel", "ConductanceMatrix", "HopfieldModel", "ReservoirModel", "SparseMatrix",

@@ -77,6 +77,11 @@ class Layer:
         """Add one step: from the input [inputs], the state [hidden] and an LSTM's cell to the next of both."""
         return _STEPS[self.kind](_Step(b, self, name), x, h, c)
 
+    def gates(self, b: Builder, x: Value, h: Value, name: str) -> tuple[Value, Value]:
+        """Add a GRU's gates alone: its update gate z [hidden] and its candidate [hidden]."""
+        assert self.kind == "gru", "an LSTM and a plain RNN have no such gates"
+        return _gru_gates(_Step(b, self, name), x, h)
+
 
 def layer(kind: Kind, w: Any, r: Any, bias_w: Any = None, bias_r: Any = None, h0: Any = None, c0: Any = None,
           **more: Any) -> Layer:
@@ -155,6 +160,12 @@ def _lstm(s: _Step, x: Value, h: Value, c: Value | None) -> tuple[Value, Value |
 
 def _gru(s: _Step, x: Value, h: Value, c: Value | None) -> tuple[Value, Value | None]:
     """h' = (1 - z) n + z h, written n + z (h - n)."""
+    z, new = _gru_gates(s, x, h)
+    return s.add(new, s.mul(z, s.b.apply("sub", h, new))), None
+
+
+def _gru_gates(s: _Step, x: Value, h: Value) -> tuple[Value, Value]:
+    """Give a GRU's update gate z and its candidate n."""
     m, n = s.layer, s.layer.hidden
     coming = s.times(m.w, x, "in")
     both = m.bias_w[:2 * n] + m.bias_r[:2 * n]
@@ -171,8 +182,7 @@ def _gru(s: _Step, x: Value, h: Value, c: Value | None) -> tuple[Value, Value | 
         z, r = s.part(opened, 0, 1), s.part(opened, 1, 2)
         total = s.add(s.part(coming, 2, 3), s.times(m.r[2 * n:], s.mul(r, h), "candidate"),
                       s.constant(m.bias_w[2 * n:] + m.bias_r[2 * n:], "bias_candidate"))
-    new = s.activate(1, total)
-    return s.add(new, s.mul(z, s.b.apply("sub", h, new))), None
+    return z, s.activate(1, total)
 
 
 _STEPS = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
