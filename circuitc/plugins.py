@@ -32,6 +32,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "graphml": "circuitc.formats.graphml:GRAPHML",
     "graph-json": "circuitc.formats.graph_json:GRAPH_JSON",
     "deepgate": "circuitc.formats.deepgate:DEEPGATE",
+    "nir": "circuitc.formats.nir:NIR",
     "onnx": "circuitc.formats.onnx:ONNX",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
 })

@@ -30,7 +30,7 @@ from circuitc.proof import (
 )
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
-from .compile import Json
+from .compile import Json, ModelOptions, pairs_of
 from .output import progress, say
 
 
@@ -65,6 +65,7 @@ def verify_command(
         metavar="FILE.npz", help="Write a counterexample's inputs, as `circuitc run --inputs` takes them.")] = None,
     proof: Annotated[Path | None, typer.Option(help="Write a DRUP proof of equality, and FILE.cnf that it refutes.",
                                                metavar="FILE")] = None,
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
@@ -82,7 +83,7 @@ def verify_command(
         refuse_unwritable_proof(proof)
     with progress() as stage:
         stage("reading")
-        left = read_design(a, top)
+        left = read_design(a, top, options=pairs_of(model_option or (), "--model-option"))
         stage("comparing")
         built = build_of(b) if not top_b else None
         options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed,

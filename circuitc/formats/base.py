@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Module
 
-Reader = Callable[[Path], Module]
+Reader = Callable[..., Module]            # of a path; and of options by name, where a format has any
 Writer = Callable[[Module], Mapping[str, bytes]]  # file ending or name -> content; see Format.write
 
 MAX_FILE_BYTES = 1 << 31
@@ -22,7 +22,8 @@ class Format:
     `sniff` looks at the first 4096 bytes. `read` gives a module or raises a CircuitError (one clear line, whatever the
     bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
     suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the
-    format cannot.
+    format cannot. A format with `options` (name -> one sentence) has a `read` that takes them as a second argument,
+    a mapping from name to text; options that it does not list never reach it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Format:
     sniff: Callable[[bytes], bool]
     read: Reader | None = None
     write: Writer | None = None
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
