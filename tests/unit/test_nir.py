@@ -121,7 +121,8 @@ def test_options_win_over_what_a_file_says(tmp_path: Path) -> None:
 
 def test_a_nested_graph_is_put_in(tmp_path: Path) -> None:
     inner = {"type": "NIRGraph", "nodes": {"i": {"type": "Input", "shape": [2]},
-             "s": {"type": "Scale", "scale": [2.0, 3.0]}, "o": {"type": "Output", "shape": [2]}}, "edges": [["i", "s"], ["s", "o"], ["i", "o"]]}
+             "s": {"type": "Scale", "scale": [2.0, 3.0]},
+             "o": {"type": "Output", "shape": [2]}}, "edges": [["i", "s"], ["s", "o"], ["i", "o"]]}
     tree = {"type": "NIRGraph", "nodes": {"input": {"type": "Input", "shape": [2]}, "sub": inner,
             "output": {"type": "Output", "shape": [2]}}, "edges": [["input", "sub"], ["sub", "output"]]}
     module = load(file(tmp_path / "a.nir", tree), options=FIRST)
