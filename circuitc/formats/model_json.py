@@ -19,6 +19,7 @@ from .model_json_write import write
 from .model_logic import build_dwn, build_logic_gates, build_lut_network
 from .model_network import build_mlp, build_onnx, build_state_dict
 from .model_rnn import build_rnn
+from .model_spiking import build_spiking
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
@@ -34,6 +35,7 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "onnx": build_onnx,
     "rnn": build_rnn,
     "gnn": build_gnn,
+    "spiking": build_spiking,
 }
 
 

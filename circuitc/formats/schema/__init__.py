@@ -16,6 +16,7 @@ from .logic import (
     TableLayerModel,
 )
 from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, RnnLayer, RnnModel, StateDictModel, StateLayer
+from .spiking import CoreModel, SpikingModel, UltraLayerModel
 
 MODELS = {
     "btf": BtfModel,
@@ -28,6 +29,7 @@ MODELS = {
     "onnx": OnnxModel,
     "rnn": RnnModel,
     "gnn": GnnModel,
+    "spiking": SpikingModel,
 }
 
 __all__ = [
@@ -37,5 +39,6 @@ __all__ = [
     "TableLayerModel",
     "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
+    "CoreModel", "SpikingModel", "UltraLayerModel",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
 ]
