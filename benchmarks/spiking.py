@@ -3,9 +3,9 @@
     python benchmarks/spiking.py [inputs] [neurons] [steps] [rounds]
 
 Both run the same program as native code on one thread, one sample: `dense` multiplies the whole matrix at each step,
-`columns` (`sparsify{storage=columns}`) adds the columns of inputs that spiked. Rounds are interleaved. Answers are compared:
-integers must be equal, of floats the membrane voltages within 1e-5 of the largest (no neuron fires there, so that
-nothing is amplified).
+`columns` (`sparsify{storage=columns}`) adds the columns of inputs that spiked. Rounds are interleaved. Answers are
+compared: integers must be equal, of floats the voltages within 1e-5 of the largest (of LI neurons, which do not fire,
+so that nothing is amplified).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The fixed-point core against a reference in Python integers, UltraLIF against its smooth form, and their model.json."""
+"""The fixed-point core against a reference in Python integers, UltraLIF against its smooth form; model.json."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make(n: int, m: int, *, shifts: bool, seed: int = 0) -> Core:
 
 def reference(core: Core, x: Any) -> tuple[Any, Any]:
     """Walk the neurons in Python integers: the spikes and raw voltages of each tick."""
-    n, m = core.forward.shape
+    n = len(core.threshold)
     raw = [[round(w * 1024) for w in (*core.lateral[j], *core.forward[j])] for j in range(n)]
     rate = [int(np.rint(1024 / t)) for t in core.tau]
     v, wait, before = [0] * n, [0] * n, [0] * n
@@ -96,8 +96,8 @@ def test_a_core_simulates_bit_for_bit() -> None:
 
 def ultra(t: str, **how: Any) -> tuple[Any, list[UltraLayer]]:
     rng = np.random.default_rng(3)
-    layers = [UltraLayer(rounded(rng.normal(0, 1, (6, 4)), 6), rounded(rng.normal(0, 0.3, 6), 6), rng.uniform(0.3, 1, 6),
-                         np.full(6, 0.75)),
+    layers = [UltraLayer(rounded(rng.normal(0, 1, (6, 4)), 6), rounded(rng.normal(0, 0.3, 6), 6),
+                         rng.uniform(0.3, 1, 6), np.full(6, 0.75)),
               UltraLayer(rounded(rng.normal(0, 1, (3, 6)), 6), np.zeros(3), rng.uniform(0.3, 1, 3), np.full(3, 0.5))]
     return ultra_network(layers, parse_type(t), **how), layers
 

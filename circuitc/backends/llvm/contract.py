@@ -9,8 +9,8 @@ from circuitc.ir import Node
 from circuitc.ir.ops.reductions import Subscripts, subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
-from .memory import element_type
 from .events import contract_events
+from .memory import element_type
 from .product import contract_product
 from .semiring import Sums, sums_of
 from .sparse import contract_sparse

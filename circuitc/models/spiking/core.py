@@ -112,8 +112,8 @@ def core_module(core: Core, form: Form = "multiplexed", name: str = "core") -> M
 
     `parallel`: an item is a tick; `x` [m] are the inputs that spike, `spike` [n] the neurons, `v` [n] their voltages.
     `multiplexed`: an item is a clock, n of them a tick, one for each neuron in order: one adder tree for all, weights
-    from one wide word of a ROM, voltages in a queue. `x` is held for the n clocks of a tick; out come `spike` and `v` of
-    the neuron `neuron`, and `tick` with the last one.
+    from one wide word of a ROM, voltages in a queue. `x` is held for the n clocks of a tick; out come `spike` and `v`
+    of the neuron `neuron`, and `tick` with the last one.
     """
     return module_of((_multiplexed if form == "multiplexed" else _parallel)(core, name))
 

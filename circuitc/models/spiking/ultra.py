@@ -1,7 +1,7 @@
-"""UltraLIF in its hard limit: spiking layers over the max-plus semiring, with an adder, a maximum and a comparison each.
+"""UltraLIF in its hard limit: spiking layers over the max-plus semiring, an adder, a maximum and a comparison each.
 
-UltraLIF (github.com/JomaMinoza/UltraLIF) smooths a neuron by LSE_e(x) = e log sum exp(x / e): V~ = LSE_e(V + log tau, I),
-s = sigmoid((V~ - theta) / e), V = V~ (1 - s). For e -> 0 this is
+UltraLIF (github.com/JomaMinoza/UltraLIF) smooths a neuron by LSE_e(x) = e log sum exp(x / e): V~ = LSE_e(V + log tau,
+I), s = sigmoid((V~ - theta) / e), V = V~ (1 - s). For e -> 0 this is
 
     V~ := max(V + log tau, I)       I = weights . x + bias
     spike where V~ >= theta
@@ -61,8 +61,8 @@ def ultra_network(layers: Sequence[UltraLayer], t: Type, *, inputs: Literal["rea
     b, t = Builder(), t.scalar
     kind = BIT if inputs == "spikes" else t
     x = b.input(port, kind.with_shape((layers[0].weights.shape[1],)))
-    registers = tuple(Register(f"v{k}", u := t.with_shape((len(layer.weights),)), Constant(u, np.zeros(u.shape, u.dtype)))
-                      for k, layer in enumerate(layers))
+    types = [t.with_shape((len(layer.weights),)) for layer in layers]
+    registers = tuple(Register(f"v{k}", u, Constant(u, np.zeros(u.shape, u.dtype))) for k, u in enumerate(types))
     held = [b.input(r.name, r.type) for r in registers]
     entry, following = b.type(x), list[Value]()
     for layer, v in zip(layers, held, strict=True):
