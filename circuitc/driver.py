@@ -43,16 +43,17 @@ class Wishes:
     seconds: float = 60.0
     vectors: int = 1000
     proof: str | Path = ""
+    model_options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(path: str | Path, *, top: str = "") -> Module:
+def load(path: str | Path, *, top: str = "", options: Mapping[str, Any] = MappingProxyType({})) -> Module:
     """Read a model file of any known format and check it; a CircuitError says what is wrong with it.
 
-    `top` names the main module of a Verilog file.
+    `top` names the main module of a Verilog file; `options` are those of the file's format (`circuitc formats`).
     """
     if top and not is_verilog(Path(path)):
         raise error(f"{path} is no Verilog: there is no module {top} to choose in it")
-    module = read_verilog_file(Path(path), top) if top else read_model(Path(path))
+    module = read_verilog_file(Path(path), top) if top else read_model(Path(path), options=options)
     verify_module(module)
     return module
 
@@ -63,7 +64,7 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
 
     Keyword arguments are the fields of `Wishes`: `passes` (a pipeline as text), `options`, `calibration`, `prove`,
     `require` (an evidence level), `verify`, `seconds` (for proofs), `vectors` (for simulation) and `proof`
-    (a file for a clausal proof, beside which `.cnf` is put; see `Build.no_proof`).
+    (a file for a clausal proof, beside which `.cnf` is put; see `Build.no_proof`), and `model_options` of the format.
     """
     wish = Wishes(**wishes)
     folder = Path(out) if out is not None else None
@@ -76,7 +77,7 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
         raise error(f"a time of {wish.seconds} seconds is none")
     backend = load_plugin("backend", target)
     progress("reading the model")
-    module = load(model) if not isinstance(model, Module) else model
+    module = load(model, options=wish.model_options) if not isinstance(model, Module) else model
     progress("running passes")
     reference, final = prepare(module, target, wish)
     problems = backend.check(final, wish.options)
@@ -178,7 +179,7 @@ def default_pipeline(module: Module, target: str, options: Mapping[str, str] = M
 def _is_logic(graph: Graph) -> bool:
     """Tell whether a graph only computes single bits: gates and thresholds, with words as bundles of bits."""
     moves = ("constant", "input", *(op.name for op in structure.OPS))
-    return all(n.type.is_spin or n.type.is_bit or n.op in moves for n in graph.nodes)
+    return all(n.type.is_spin or n.type.is_bit or (n.type.is_exact and n.op in moves) for n in graph.nodes)
 
 
 def _calls_netlists(module: Module) -> bool:

@@ -33,6 +33,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "graph-json": "circuitc.formats.graph_json:GRAPH_JSON",
     "plrnn": "circuitc.formats.plrnn:PLRNN",
     "deepgate": "circuitc.formats.deepgate:DEEPGATE",
+    "nir": "circuitc.formats.nir:NIR",
     "onnx": "circuitc.formats.onnx:ONNX",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
     "lim": "circuitc.formats.lim:LIM",

@@ -22,6 +22,8 @@ from .output import progress, say, table
 Model = Annotated[Path, typer.Argument(help="A model file of any known format (see `circuitc formats`).",
                                        show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+ModelOptions = Annotated[list[str] | None, typer.Option("--model-option", metavar="KEY=VALUE", help=(
+    "An option of the model's format (see `circuitc formats`); may be repeated."))]
 
 
 @app.command("compile")
@@ -45,6 +47,7 @@ def compile_command(
                                                      help="An option of the target; may be repeated.")] = None,
     array: Annotated[str, typer.Option(help="Short for --option array=X: a preset or a hardware file (.toml).",
                                        show_default=False)] = "",
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Compile a model to Verilog, CPU code or a gate list, with a certificate of what was checked.
@@ -56,8 +59,9 @@ def compile_command(
     if require and require.split()[0] not in LEVELS:
         raise error(f"there is no evidence level {require}", help=f"levels are {' > '.join(LEVELS)}")
     with progress() as stage:
-        options = _options([*(option or []), *([f"array={array}"] if array else [])])
+        options = pairs_of([*(option or []), *([f"array={array}"] if array else [])])
         build = compile(model, target, out or Path("build"), passes=passes, options=options,
+                        model_options=pairs_of(model_option or (), "--model-option"),
                         calibration=calibration, prove=prove,
                         require=require, verify=not no_verify, seconds=time, vectors=vectors, proof=proof or "",
                         progress=stage)
@@ -69,12 +73,13 @@ def compile_command(
         raise typer.Exit(EXIT_UNKNOWN)
 
 
-def _options(pairs: Sequence[str]) -> dict[str, str]:
+def pairs_of(pairs: Sequence[str], name: str = "--option") -> dict[str, str]:
+    """Take options of the form KEY=VALUE apart."""
     options: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise error(f"--option takes KEY=VALUE, got {pair!r}")
+            raise error(f"{name} takes KEY=VALUE, got {pair!r}")
         options[key] = value
     return options
 
@@ -150,11 +155,12 @@ def convert_command(
                                            show_default=False)],
     passes: Annotated[str | None, typer.Option(help="A pipeline to run between.")] = None,
     top: Annotated[str, typer.Option(help="The main module, if IN is Verilog.", metavar="MODULE")] = "",
+    model_option: ModelOptions = None,
 ) -> None:
     """Convert a model from one format to another, where the body fits (see `circuitc formats`)."""
     from circuitc.passes import run_passes
 
-    if not passes and rewrite(source, target):
+    if not passes and not model_option and rewrite(source, target):
         return
-    module = load(source, top=top)
+    module = load(source, top=top, options=pairs_of(model_option or (), "--model-option"))
     write(run_passes(module, passes) if passes else module, target)

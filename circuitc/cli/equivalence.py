@@ -30,7 +30,7 @@ from circuitc.proof import (
 )
 
 from .app import EXIT_NO, EXIT_UNKNOWN, app
-from .compile import Json
+from .compile import Json, ModelOptions, pairs_of
 from .output import progress, say
 
 
@@ -65,6 +65,7 @@ def verify_command(
         metavar="FILE.npz", help="Write a counterexample's inputs, as `circuitc run --inputs` takes them.")] = None,
     proof: Annotated[Path | None, typer.Option(help="Write a DRUP proof of equality, and FILE.cnf that it refutes.",
                                                metavar="FILE")] = None,
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Decide whether two models compute the same; exit status 0 equal, 1 different, 3 unknown.
@@ -74,7 +75,8 @@ def verify_command(
     matched by name. A counterexample is given in the model's own names and replayed before it is shown. With
     --proof, status 3 also says that they are equal but that there is no proof file. Streams that differ only where
     a register begins with any value, and are equal after a reset (of the input whose name says so, or as --after-
-    reset gives it), are unknown without --after-reset.
+    reset gives it), are unknown without --after-reset. --model-option goes to A, and to B where its ending is the
+    same.
     """
     for path in (vcd, counterexample):
         if path is not None:
@@ -83,7 +85,8 @@ def verify_command(
         refuse_unwritable_proof(proof)
     with progress() as stage:
         stage("reading")
-        left = read_design(a, top)
+        of_format = pairs_of(model_option or (), "--model-option")
+        left = read_design(a, top, options=of_format)
         stage("comparing")
         built = build_of(b) if not top_b else None
         options: dict[str, Any] = {"method": method.value, "seconds": time, "vectors": vectors, "seed": seed,
@@ -95,7 +98,8 @@ def verify_command(
             text, ports = built
             verdict = verify_emitted(left, text, ports, **options)
         else:
-            right = read_design(program_of(b), top_b, registers=[r.name for r in left.entry.registers])
+            right = read_design(program_of(b), top_b, registers=[r.name for r in left.entry.registers],
+                                options=of_format if a.suffix == b.suffix else {})
             reset = parse_reset(after_reset) if after_reset else None
             verdict = verify(left, right, reset=reset, **options)
             if reset is None and proof is None and method is Method.AUTO:

@@ -18,7 +18,7 @@ from circuitc.passes import run_passes, sample_inputs
 
 from .app import EXIT_NO, app
 from .arrays import CrossbarMode, on_arrays
-from .compile import Json, Model
+from .compile import Json, Model, ModelOptions, pairs_of
 from .output import progress, say
 
 
@@ -60,10 +60,11 @@ def run_command(
     engine: Annotated[RunEngine, typer.Option(help="What runs it.")] = RunEngine.INTERPRETER,
     passes: Annotated[str | None, typer.Option(help="A pipeline to run first.")] = None,
     exhaustive: Exhaustive = False, random: Random = 0, steps: Steps = 8, seed: Seed = 0,
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Run a model on inputs, through the interpreter or native code; outputs are real values by port name."""
-    module = load(model)
+    module = load(model, options=pairs_of(model_option or (), "--model-option"))
     if passes:
         module = run_passes(module, passes)
     raw = chosen_inputs(module.entry, inputs, exhaustive, random, steps, seed)
@@ -87,6 +88,7 @@ def simulate_command(
     inputs: Inputs = None,
     out: Outputs = None,
     exhaustive: Exhaustive = False, random: Random = 0, steps: Steps = 8, seed: Seed = 0,
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Simulate the Verilog of a model or build, or the arrays of a bundle, and compare with the interpreter.
@@ -97,7 +99,8 @@ def simulate_command(
         on_arrays(model, mode, lambda f: chosen_inputs(f, inputs, exhaustive, random, steps, seed), seeds, seed,
                   seconds, out, as_json)
         return
-    module = open_build(model)[0] if model.is_dir() else load(model)
+    module = open_build(model)[0] if model.is_dir() else load(
+        model, options=pairs_of(model_option or (), "--model-option"))
     raw = chosen_inputs(module.entry, inputs, exhaustive, random, steps, seed)
     with progress() as stage:
         stage(f"simulating in {engine.value}")

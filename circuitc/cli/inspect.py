@@ -16,7 +16,7 @@ from circuitc.passes import NAMED, describe_option, find_pass, option_types, run
 from circuitc.plugins import load_plugin, plugin_names
 
 from .app import app
-from .compile import Json, Model
+from .compile import Json, Model, ModelOptions, pairs_of
 from .diagram import cost_lines, costs, svg
 from .output import say, table
 
@@ -42,6 +42,7 @@ def show_command(
         "order or lattice."))] = View.TEXT,
     cut: Annotated[str, typer.Option(help="How an order cuts cycles: scc, unroll, fca, orient.")] = "fca",
     density: Annotated[float, typer.Option(help="The share of weights that are edges of an order.")] = 0.02,
+    model_option: ModelOptions = None,
     as_json: Json = False,
 ) -> None:
     """Show a model as the compiler sees it: as IR text, as figures, as a graph, as a diagram, or by its costs."""
@@ -52,7 +53,7 @@ def show_command(
         found = costs(model, passes)
         say(cost_lines(found), found.rows(), as_json)
         return
-    module = load(model)
+    module = load(model, options=pairs_of(model_option or (), "--model-option"))
     if passes:
         module = run_passes(module, passes)
     if as_json or format is View.STATS:
@@ -147,7 +148,10 @@ def formats_command(
     rows = [(f.name, " ".join(f.endings),
              ("read" if f.read else "") + ("+write" if f.write or f.rewrite else ""), f.doc)
             for f in formats()]
-    say(table(rows), {r[0]: {"endings": r[1].split(), "access": r[2], "doc": r[3]} for r in rows}, as_json)
+    options = {f.name: dict(f.options) for f in formats() if f.options}
+    lines = [f"--model-option of {name}: {key}={doc}" for name, held in options.items() for key, doc in held.items()]
+    say([*table(rows), *lines], {r[0]: {"endings": r[1].split(), "access": r[2], "doc": r[3],
+                                        "options": options.get(r[0], {})} for r in rows}, as_json)
 
 
 @app.command("ops")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Module
 
-Reader = Callable[[Path], Module]
+Reader = Callable[..., Module]            # of a path; and of options by name, where a format has any
 Writer = Callable[[Module], Mapping[str, bytes]]  # file ending or name -> content; see Format.write
 
 MAX_FILE_BYTES = 1 << 31
@@ -23,6 +23,8 @@ class Format:
     bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
     suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the
     format cannot. `rewrite` writes from another file instead, of a family whose structure a module has not.
+    format cannot. A format with `options` (name -> one sentence) has a `read` that takes them as a second argument,
+    a mapping from name to text; options that it does not list never reach it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Format:
     read: Reader | None = None
     write: Writer | None = None
     rewrite: Callable[[Path], Mapping[str, bytes]] | None = None
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
-from circuitc.diagnostics import CircuitError, error
+from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Module
 from circuitc.plugins import load_plugin, plugin_names
 
@@ -21,14 +23,18 @@ def formats() -> list[Format]:
     return [load_plugin("format", name) for name in plugin_names("format")]
 
 
-def load(path: str | Path, format: str | None = None) -> Module:
-    """Read a model file of any format; `format` names one instead of looking."""
+def load(path: str | Path, format: str | None = None, options: Mapping[str, Any] = MappingProxyType({})) -> Module:
+    """Read a model file of any format; `format` names one instead of looking, `options` are those of the format."""
     path = Path(path)
     chosen: Format = load_plugin("format", format) if format else detect(path)
     if chosen.read is None:
         raise error(f"{path}: format {chosen.name} is written only")
     _head(path)
-    return chosen.read(path)
+    for name in options:
+        if name not in chosen.options:
+            raise error(f"{path}: format {chosen.name} has no option {name[:40]!r}",
+                        help=nearest(name, chosen.options) or f"its options are {', '.join(chosen.options) or 'none'}")
+    return chosen.read(path, {k: str(v) for k, v in options.items()}) if chosen.options else chosen.read(path)
 
 
 def detect(path: Path) -> Format:

@@ -22,6 +22,7 @@ from .model_logic import build_dwn, build_logic_gates, build_lut_network
 from .model_memories import build_memory, build_reservoir
 from .model_network import build_mlp, build_onnx, build_state_dict
 from .model_rnn import build_rnn
+from .model_spiking import build_spiking
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
@@ -45,6 +46,7 @@ BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "cfc": build_cfc,
     "ltc": build_ltc,
     "egru": build_egru,
+    "spiking": build_spiking,
 }
 
 

@@ -14,7 +14,7 @@ from circuitc.diagnostics import error
 
 from .types import Type
 
-Storage = Literal["dense", "csr", "block", "nm"]
+Storage = Literal["dense", "csr", "block", "nm", "columns"]
 BLOCK = 8  # neighbours that `block` keeps together
 
 
@@ -23,7 +23,8 @@ class Constant:
 
     `array` has exactly the type's shape and dtype and is read-only. `storage` is a wish, never a type: of a
     matrix `csr` asks for rows of non-zero entries, `block` for rows of groups of BLOCK neighbours that are not all
-    zero, `nm` for rows of equally many entries (what N:M pruning leaves). Equality and hash are those of the content.
+    zero, `nm` for rows of equally many entries (what N:M pruning leaves), `columns` for whole columns, read only where
+    what they are multiplied with is not zero (spikes). Equality and hash are those of the content.
     """
 
     __slots__ = ("__dict__", "array", "storage", "type")

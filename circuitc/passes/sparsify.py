@@ -21,10 +21,12 @@ class Sparsify(GraphPass):
 
     `csr` keeps rows of single numbers, `block` groups of 8 neighbours that are not all zero (for vector units), `nm`
     rows of equally many numbers (what n:m pruning leaves, which needs no row starts); `auto` takes the one of fewest
-    bytes, and dense where none saves any. No number changes: storage is a wish to backends.
+    bytes, and dense where none saves any. `columns` is for layers whose inputs are mostly zero, as spikes are, whatever
+    the share of zeros in the weights: only the columns of inputs that are not zero are read. No number changes: storage
+    is a wish to backends.
     """
 
-    storage: Literal["auto", "csr", "block", "nm", "dense"] = "auto"
+    storage: Literal["auto", "csr", "block", "nm", "columns", "dense"] = "auto"
     above: float = 0.6
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class Sparsify(GraphPass):
         return rebuild(graph, rule)
 
     def _storage(self, c: Constant) -> Storage:
+        if self.storage == "columns" and c.type.rank == 2:
+            return self.storage
         if self.storage == "dense" or c.type.rank != 2 or _zeros(c) < self.above:
             return "dense"
         if self.storage != "auto":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -76,13 +77,14 @@ _WITHOUT_PROOF = {"different": "the two sides differ", "unknown": "they were not
                   "equal": "there is nothing to refute"}
 
 
-def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = ()) -> Module:
+def read_design(path: Path, top: str = "", seconds: float = 60, registers: Sequence[str] = (),
+                options: Mapping[str, str] = MappingProxyType({})) -> Module:
     """Read a file to compare with: Verilog through Yosys (see `read_verilog`), everything else by its format."""
     if not is_verilog(path):
         if top:
             raise error(f"{path} is no Verilog: there is no module {top} to choose in it")
         from circuitc.formats import load
-        return load(path)
+        return load(path, options=options)
     if not path.is_file():
         raise error(f"{path}: there is no such file")
     top = top or choose_top(read_bytes(path).decode(errors="replace"), str(path))

@@ -9,6 +9,7 @@ from circuitc.ir import Node
 from circuitc.ir.ops.reductions import Subscripts, subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
+from .events import contract_events
 from .memory import element_type
 from .product import contract_product
 from .semiring import Sums, sums_of
@@ -42,7 +43,7 @@ def contract(body: Body, value: int, node: Node) -> None:
     subs, sums = subscripts([body.type(v) for v in node.operands], node.attributes), sums_of(body, node)
     out = body.buffer(node.type, value)
     if any(written(body, node, subs, sums, out) for written in (
-            contract_sparse, contract_sparse_block, contract_product)):
+            contract_events, contract_sparse, contract_sparse_block, contract_product)):
         body.hold(value, out)
         return
     letters = [subs.a, subs.b, *([subs.where] if subs.where else [])]

@@ -99,7 +99,7 @@ def sparse_operand(body: Body, node: Node) -> int | None:
     """Tell which operand is a matrix stored as its non-zeros, 0 or 1."""
     for k in (0, 1):
         operand = body.node(node.operands[k])
-        if operand.is_constant and operand.constant.storage != "dense" and operand.type.rank == 2:
+        if operand.is_constant and operand.constant.storage in ("csr", "block", "nm") and operand.type.rank == 2:
             return k
     return None
 

@@ -19,6 +19,7 @@ from .logic import (
 )
 from .memories import ConductanceMatrix, HopfieldModel, ReservoirModel, SparseMatrix
 from .networks import MlpLayer, MlpModel, NetworkInput, OnnxModel, RnnLayer, RnnModel, StateDictModel, StateLayer
+from .spiking import CoreModel, SpikingModel, UltraLayerModel
 
 MODELS = {
     "btf": BtfModel,
@@ -39,6 +40,7 @@ MODELS = {
     "cfc": CfcModel,
     "ltc": LtcModel,
     "egru": EgruModel,
+    "spiking": SpikingModel,
 }
 
 __all__ = [
@@ -50,5 +52,6 @@ __all__ = [
     "AutomatonModel", "CellularModel", "ConductanceMatrix", "HopfieldModel", "ReservoirModel", "SparseMatrix",
     "GnnModel", "GnnProgram",
     "MlpLayer", "MlpModel", "NetworkInput", "OnnxModel", "RnnLayer", "RnnModel", "StateDictModel", "StateLayer",
+    "CoreModel", "SpikingModel", "UltraLayerModel",
     "FileArray", "InputPort", "MODELS", "SCHEMA", "validate",
 ]

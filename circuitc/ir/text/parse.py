@@ -29,7 +29,7 @@ _WORDS = {
     "STRING": "a text in quotes", "NUMBER": "a number", "INT": "a whole number", "WORD": "a word",
     "NETLIST": "a netlist", "$END": "the end of the file", "LBRACE": "{", "RBRACE": "}", "LPAR": "(", "RPAR": ")",
     "LSQB": "[", "RSQB": "]", "COMMA": ",", "COLON": ":", "EQUAL": "=", "_CONSTANT": "const", "_FUNCTION": "func",
-    "_ARROW": "->", "STORAGE": "csr, block or nm",
+    "_ARROW": "->", "STORAGE": "csr, block, nm or columns",
 }
 
 
