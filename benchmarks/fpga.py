@@ -6,7 +6,7 @@ chain of comparisons. All are compared with the model first, and the evidence is
 the same registers (see
 `circuitc.synthesis.clock.harness`), go through the same `synth_ecp5` and are placed with the same seeds.
 
-    python benchmarks/fpga.py [--gates 400] [--layers 2] [--inputs 128] [--groups 5] [--seeds 3] [--time 3600]
+    python benchmarks/fpga.py [--gates 400] [--layers 2] [--inputs 128] [--groups 5] [--seeds 3] [--time 3600] [--only words]
 
 Minutes to an hour: nextpnr runs as WebAssembly.
 """
@@ -32,10 +32,12 @@ from circuitc.synthesis import clock_rate, count_luts
 Layer = tuple[list[int], list[int], list[int]]  # the two sources of each gate, and its truth table
 GATES = {1: "~({a} | {b})", 2: "{a} & ~{b}", 4: "~{a} & {b}", 6: "{a} ^ {b}", 7: "~({a} & {b})", 8: "{a} & {b}",
          9: "~({a} ^ {b})", 11: "{a} | ~{b}", 13: "~{a} | {b}", 14: "{a} | {b}"}
-OURS: Mapping[str, Mapping[str, str]] = {
+AHEAD = "clean,tabulate,ranges,scalarize{ahead=true},clean"
+OURS: Mapping[str, Mapping[str, Any]] = {
     "ours, words": {},
-    "ours, luts=4": {"luts": "4"},
-    "ours, luts=4 levels_per_stage=2": {"luts": "4", "levels_per_stage": "2"}}
+    "ours, words ahead": {"passes": AHEAD},
+    "ours, luts=4": {"options": {"luts": "4"}},
+    "ours, luts=4 levels_per_stage=2": {"options": {"luts": "4", "levels_per_stage": "2"}}}
 
 
 def network(gates: int, layers: int, inputs: int, rng: np.random.Generator) -> list[Layer]:
@@ -90,12 +92,15 @@ def plain(layers: Sequence[Layer], inputs: int, groups: int) -> str:
     return "\n".join([*lines, f"  assign y = at{groups - 1};", "endmodule", ""])
 
 
-def designs(layers: Sequence[Layer], inputs: int, groups: int) -> dict[str, tuple[str, Mapping[str, Any]]]:
+def designs(layers: Sequence[Layer], inputs: int, groups: int, only: str) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """Give the text and ports of each design, each compared with the model."""
     module = model(layers, inputs, groups)
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for name, options in OURS.items():
-        build = circuitc.compile(module, "verilog", options={**options, "vectors": "0"}, prove=True, seconds=60)
+    for name, wishes in OURS.items():
+        if only not in name:
+            continue
+        options = {**wishes.get("options", {}), "vectors": "0"}
+        build = circuitc.compile(module, "verilog", **{**wishes, "options": options}, prove=True, seconds=60)
         print(f"{name}: {build.summary[0]}", flush=True)
         found[name] = build.artefacts[build.main].decode(), build.ports
     text = plain(layers, inputs, groups)
@@ -104,7 +109,8 @@ def designs(layers: Sequence[Layer], inputs: int, groups: int) -> dict[str, tupl
         verdict = verify(_flat(module), _flat_ports(read_design(Path(folder) / "plain.v"), module), seconds=60)
     assert verdict.status != "different", verdict
     print(f"plain: {verdict.evidence}", flush=True)
-    return {"plain": (text, found["ours, words"][1]), **found}
+    ports = circuitc.compile(module, "verilog", options={"vectors": "0"}, verify=False).ports
+    return {"plain": (text, ports), **found}
 
 
 def _flat(module: Module) -> Module:
@@ -121,11 +127,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("gates", 400), ("layers", 2), ("inputs", 128), ("groups", 5), ("seeds", 3), ("time", 3600)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--only", default="", help="of our designs those with this in their names")
     chosen = parser.parse_args()
     layers = network(chosen.gates, chosen.layers, chosen.inputs, np.random.default_rng(0))
     print(f"{chosen.layers} layers of {chosen.gates} gates, {chosen.groups} groups of {chosen.gates // chosen.groups}; "
           "ECP5-25, TRELLIS_COMB are its four-input tables, those in carry cells included")
-    for name, (text, ports) in designs(layers, chosen.inputs, chosen.groups).items():
+    for name, (text, ports) in designs(layers, chosen.inputs, chosen.groups, chosen.only).items():
         start = time.monotonic()
         try:
             clock = str(ports["clock"]["name"]) if "clock" in ports else ""

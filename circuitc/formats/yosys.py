@@ -69,10 +69,26 @@ def read_blif_independently(content: bytes, *, seconds: float = 120, memory_byte
 
 # `-noopt` and the absence of `opt` keep Yosys from using undefined bits as don't-cares; `setundef` makes inputs of
 # them, once for what was written and once for what techmap left. Arrays need `memory`, which costs 1.6 s for 30,000
-# assigns, and constants folded before it (`proc` does so with -keepdc).
+# assigns, and constants folded before it (`proc` does so with -keepdc). Carries ripple, as they do where we make gates
+# of sums: Yosys's own Brent-Kung trees are larger, and share no carries with a ripple for a proof to build on.
+_RIPPLE_FILE = "ripple.v"
+_RIPPLE = b"""// Named to come before the template of Yosys's own.
+(* techmap_celltype = "$lcu" *)
+module _80_lcu_ripple (P, G, CI, CO);
+  parameter WIDTH = 1;
+  (* force_downto *) input [WIDTH-1:0] P, G;
+  input CI;
+  (* force_downto *) output [WIDTH-1:0] CO;
+  genvar i;
+  generate for (i = 0; i < WIDTH; i = i + 1) begin : place
+    if (i == 0) assign CO[i] = G[i] | (P[i] & CI);
+    else assign CO[i] = G[i] | (P[i] & CO[i - 1]);
+  end endgenerate
+endmodule
+"""
 _TO_LOGIC = ("proc -noopt -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq")
 _WITH_ARRAYS = ("proc -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq", "memory")
-_TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", "techmap", "setundef -undriven -anyseq",
+_TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", f"techmap -map +/techmap.v -map {_RIPPLE_FILE}", "setundef -undriven -anyseq",
              "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
 _BEFORE_AIGMAP = _TO_GATES.index("aigmap")
@@ -84,6 +100,7 @@ def _read(gathered: Gathered, script: list[str], clock: str, registers: Collecti
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         gathered.write(at)
+        (at / _RIPPLE_FILE).write_bytes(_RIPPLE)
         completed = run_yosys(script, folder=at, seconds=seconds, memory_bytes=memory_bytes)
         refuse_conflicts(at / "drivers.il", gathered)
         if not completed.ok or not (at / "design.aig").exists():

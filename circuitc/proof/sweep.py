@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from pysat.solvers import Solver  # pyright: ignore[reportMissingTypeStubs]
 
 from .network import Network, Words
+from .sums import Sums
 from .trace import TooLong, Trace, signed
 from .window import lemmas
 
 SOLVER = "glucose4"
 SOLVER_NAMES = {"glucose4": "Glucose 4.1", "cadical195": "CaDiCaL 1.9.5", "cadical153": "CaDiCaL 1.5.3"}
 INNER_CONFLICTS = 300      # patience for one inner pair
+FIRST_CONFLICTS = 30       # of which before arithmetic is asked
 EASY_CONFLICTS = 2000      # for each pair of outputs, before any gets all the time there is
 SLICE_CONFLICTS = 2000     # conflicts between two looks at the clock
 FIRST_WORDS = 16           # random words of 64 samples that make the first guesses
@@ -35,6 +37,7 @@ class Outcome:
     pattern: Pattern | None = None
     open: list[int] = field(default_factory=list)
     merged: int = 0
+    summed: int = 0   # of the merged, those by arithmetic
     calls: int = 0
     conflicts: int = 0
 
@@ -121,6 +124,7 @@ class _Sweep:
         self.loaded: list[bool] = [True]
         self.found: list[Pattern] = []   # counterexamples that the guesses do not know yet
         self.outcome = Outcome()
+        self.sums = Sums(self.merged)
 
     def decide(self, pairs: Sequence[tuple[int, int]]) -> Outcome:
         words = self.rng.integers(0, 1 << 64, (len(self.core.inputs), FIRST_WORDS), dtype=np.uint64)
@@ -209,9 +213,10 @@ class _Sweep:
                 theirs = image[other] ^ bool(self.phase[node] ^ self.phase[other])
                 if mine == theirs or mine >> 1 <= 0:
                     break
-                answer = self._equal(mine, theirs, self.inner)
+                answer = self._inner_equal(mine, theirs)
                 if answer:
                     image[node] = theirs
+                    self.sums.merge(mine, theirs)
                     self.outcome.merged += 1
                     if trace is not None:
                         trace.equal(node, theirs)
@@ -227,6 +232,30 @@ class _Sweep:
             if not node & 255 and self._is_spent():
                 self.inner = 0
         return True
+
+    def _inner_equal(self, a: int, b: int) -> bool | None:
+        """Ask SAT with little patience, then arithmetic, then SAT again: compressor trees are hopeless for SAT alone."""
+        answer = self._equal(a, b, min(self.inner, FIRST_CONFLICTS))
+        if answer is None and self._are_sums(a, b):
+            return True
+        return self._equal(a, b, self.inner) if answer is None else answer
+
+    def _are_sums(self, a: int, b: int) -> bool:
+        """Ask arithmetic whether two literals are bits of equal sums."""
+        if self.trace is not None:  # what it says is no clause that follows by propagation
+            return False
+        if not self.sums.equal(a, b):
+            return False
+        self.outcome.summed += 1
+        self._learn_equal(a, b)
+        return True
+
+    def _learn_equal(self, a: int, b: int) -> None:
+        """Tell the solver that two literals are equal."""
+        self._load(a >> 1)
+        self._load(b >> 1)
+        self.solver.add_clause([-signed(a), signed(b)])
+        self.solver.add_clause([signed(a), -signed(b)])
 
     def _is_spent(self) -> bool:
         """Tell whether inner pairs have taken their share: all the time, or ten times the patience for one pair."""
@@ -270,8 +299,7 @@ class _Sweep:
             if found is None:
                 return None
             self.trace.solved(a, b, found)
-        self.solver.add_clause([-x, y])
-        self.solver.add_clause([x, -y])
+        self._learn_equal(a, b)
         return True
 
     def _solve(self, assumptions: list[int], conflicts: int | None) -> bool | None:

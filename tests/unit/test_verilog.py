@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from circuitc.backends.verilog.cover import lut_template
 from circuitc.backends.verilog.names import KEYWORDS, Names, sanitised
 from circuitc.backends.verilog.printer import item_lines
 from circuitc.backends.verilog.rows import REFUSALS, ROWS, STRUCTURAL
+from circuitc.backends.verilog.spelling import Spelling, paste
 from circuitc.backends.verilog.sums import compress
 from circuitc.backends.verilog.tree import Lines
 from circuitc.diagnostics import CircuitError
@@ -355,3 +357,31 @@ def test_bits_of_wide_inputs_that_are_read_often_have_wires_of_their_own() -> No
     assert text.count("[") < 20
     assert "wire x_3 = x[3];" in text
     assert verify_emitted(module_of(func), text, emission.ports).status == "equal"
+
+
+def test_wires_of_wide_inputs_do_not_take_the_names_of_gates() -> None:
+    # An input `n` of 8 bits would have wires n_1..n_7, and the port `n3` makes the gates' prefix `n_`.
+    b = NetlistBuilder(9)
+    bits = [2 * k for k in range(1, 10)]
+    for k in range(1200):
+        bits.append(b.and_(2 + 2 * (k % 8), bits[-1] ^ (k & 1)))
+    inputs = (Port("n", parse_type("u8")), Port("n3", parse_type("bit")))
+    func = Func("f", inputs, (Port("y", parse_type("bit")),), b.finish([bits[-1]]))
+    emission = VERILOG.emit(VERILOG.build(module_of(func), {}))
+    text = emission.files[emission.main].decode()
+    wires = re.findall(r"wire (\S+) =", text)
+    assert {"n_1", "n_7"} < set(wires)
+    assert len(wires) == len(set(wires))
+    assert verify_emitted(module_of(func), text, emission.ports).status == "equal"
+
+
+def test_columns_of_names_are_the_names() -> None:
+    spelling = Spelling(("1'b0", "a", "long_name[10]"), "n", {4: "given", 1005: "x"}, shift=2)
+    literals = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2010, 2011, 2012, 20_000, 199_999, 1_999_999])
+    lines = paste(len(literals), ("[", spelling.rows(literals), "]"))
+    assert lines == [f"[{spelling.text(x)}]" for x in literals.tolist()]
+    assert lines[:2] == ["[1'b0]", "[1'b1]"]
+    assert lines[5:9] == ["[~long_name[10]]", "[n1]", "[~n1]", "[given]"]
+    assert lines[-1] == "[~n999997]"
+    moved = spelling.with_leading(("q",))
+    assert [moved.name(k) for k in (3, 4, 5, 1006)] == ["q", "n1", "given", "x"]

@@ -10,6 +10,7 @@ from circuitc.ir import Module, Netlist, Type
 
 from .interface import Interface
 from .options import Options
+from .spelling import Spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,12 @@ class Pipeline:
     """A netlist with ranks of registers as the body of a module.
 
     The netlist of `gates` has the registers as inputs behind its own and their next values as outputs behind its own;
-    `names` spells every node, `remarks` those whose source's name could not be kept. `rank_of` tells in which rank each
-    register is; `ranks` counts the last one too, which is the outputs.
+    `spelling` names every node, `remarks` are of those whose source's name could not be kept. `rank_of` tells in which
+    rank each register is; `ranks` counts the last one too, which is the outputs.
     """
 
     gates: Gates
-    names: tuple[str, ...]
+    spelling: Spelling
     remarks: Mapping[int, str]
     registers: tuple[str, ...]
     rank_of: tuple[int, ...]

@@ -73,13 +73,12 @@ def with_registers(netlist: Netlist, stages: Stages, register_inputs: bool) -> t
 def pipelined_unit(face: Interface, remarks: Sequence[str], gates: Gates, stages: Stages, options: Options) -> Unit:
     """Decide the pipelined module of a combinational func with a netlist body."""
     body, registers = with_registers(gates.netlist, stages, options.register_inputs)
-    names, by_node = spelled(replace(gates, reserved=(*gates.reserved, face.clk, face.reset, *HANDSHAKE)))
-    taken = Names(*gates.reserved, *names, face.clk, face.reset, *HANDSHAKE)
-    ranked = [taken.take(f"{sanitised(names[node])}_q{rank}") for node, rank in registers]
-    first = 1 + gates.netlist.inputs
+    spelling, by_node = spelled(replace(gates, reserved=(*gates.reserved, face.clk, face.reset, *HANDSHAKE)))
+    taken = Names(*gates.reserved, *spelling.leading, *spelling.given.values(), face.clk, face.reset, *HANDSHAKE)
+    ranked = [taken.take(f"{sanitised(spelling.name(node))}_q{rank}") for node, rank in registers]
     moved = {node + len(ranked): remark for node, remark in by_node.items()}
     return Unit(face.module, (*remarks, *_protocol(face, stages)), _pins(face), Pipeline(
-        replace(gates, netlist=body, inputs=(*gates.inputs, *ranked)), (*names[:first], *ranked, *names[first:]), moved,
+        replace(gates, netlist=body, inputs=(*gates.inputs, *ranked)), spelling.with_leading(ranked), moved,
         tuple(ranked), tuple(rank for _, rank in registers), face.ranks, taken.take("valid"), taken.take("advance"),
         face.clk, face.reset, face.reset_kind))
 
@@ -103,7 +102,7 @@ def _pins(face: Interface) -> tuple[Pin, ...]:
 
 def pipeline_lines(unit: Pipeline) -> list[str]:
     """Print the items of a pipelined module, two spaces in: registers, gates, then the clocked blocks."""
-    printed = printed_gates(unit.gates, unit.names, unit.remarks)
+    printed = printed_gates(unit.gates, unit.spelling, unit.remarks)
     outputs = len(unit.gates.outputs)
     clock, last = unit.clk, unit.ranks - 1
     edge = f"posedge {clock}" + (f" or posedge {unit.reset}" if unit.reset_kind == "async" else "")
@@ -118,7 +117,7 @@ def pipeline_lines(unit: Pipeline) -> list[str]:
         f"  wire {unit.advance} = ~{ready} | out_ready;",
         f"  assign in_ready = {unit.advance};",
         f"  assign out_valid = {ready};",
-        *printed.lines, *printed.unread,
+        *printed.blocks, *printed.unread,
         f"  always @({edge}) begin",
         f"    if ({unit.reset}) {unit.valid} <= {unit.ranks}'d0;",
         f"    else if ({unit.advance}) {unit.valid} <= {shifted};",

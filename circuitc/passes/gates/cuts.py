@@ -20,19 +20,29 @@ def small_cuts(netlist: Netlist) -> Iterator[tuple[int, list[Cut]]]:
     """
     first = 1 + netlist.inputs
     kind, offset, fanin = netlist.kind.tolist(), netlist.offset.tolist(), netlist.fanin.tolist()
-    known: list[list[Cut]] = [[((node,), 0b10)] for node in range(first)]
+    known: list[list[Cut]] = [[itself(node)] for node in range(first)]
     for node in range(first, netlist.nodes):
-        itself: Cut = (node,), 0b10
         if kind[node] != Kind.AND:
-            known.append([itself])
+            known.append([itself(node)])
             continue
         a, b = fanin[offset[node]], fanin[offset[node] + 1]
-        cuts = _merged(known[a >> 1], a & 1, known[b >> 1], b & 1)
+        cuts = merged_cuts(known[a >> 1], a & 1, known[b >> 1], b & 1)
         yield node, cuts
-        known.append([*cuts, itself])
+        known.append([*cuts, itself(node)])
 
 
-def _merged(first: list[Cut], invert_first: int, second: list[Cut], invert_second: int) -> list[Cut]:
+def itself(node: int) -> Cut:
+    """Give the cut of a node that is the node alone."""
+    return (node,), 0b10
+
+
+def merged_cuts(first: list[Cut], invert_first: int, second: list[Cut], invert_second: int, *,
+                near: bool = False) -> list[Cut]:
+    """Give the cuts of an AND gate from those of its fan-ins, which may be inverted.
+
+    Of cuts with as many leaves those with low ones are kept, or with `near` those with high ones, which are near the
+    gate: they show what it was made of.
+    """
     found: dict[tuple[int, ...], int] = {}
     for leaves, table in first:
         for others, other in second:
@@ -42,7 +52,8 @@ def _merged(first: list[Cut], invert_first: int, second: list[Cut], invert_secon
                                 & _spread(other, invert_second, tuple(union.index(n) for n in others), len(union)))
     # a cut that contains another says nothing more
     minimal = [u for u in found if not any(v != u and set(v) <= set(u) for v in found)]
-    return [(u, found[u]) for u in sorted(minimal, key=lambda u: (len(u), u))[:MAX_CUTS]]
+    sign = -1 if near else 1
+    return [(u, found[u]) for u in sorted(minimal, key=lambda u: (len(u), [sign * n for n in u]))[:MAX_CUTS]]
 
 
 @lru_cache(maxsize=1 << 14)

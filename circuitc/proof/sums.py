@@ -1,0 +1,170 @@
+"""Prove bits of sums equal by arithmetic, whatever order their adders add in.
+
+SAT is helpless before two compressor trees that take their bits in another order: they agree at the sums and hardly
+anywhere between. As numbers it is one line. A full adder says `a + b + c = sum + 2 carry` for literals as 0 and 1, and
+modulo 2 the sum is `a + b + c`. So 2**K times a bit is rewritten modulo 2**(K+1): sums of the highest place into their
+operands, carries `2 carry = a + b + c - sum` place by place into those of lower places. Sums within a tree come once
+with each sign and cancel; what is left are the bits that go in and the final bits of lower places. Two literals with
+the same rest are the same bit. (Backward rewriting of adders, as in algebraic verification of multipliers: Sayed-Ahmed
+et al., DATE 2016; here for sums only.)
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from heapq import heappop, heappush
+from operator import xor
+
+from circuitc.passes.gates.cuts import Cut, itself, merged_cuts
+from circuitc.passes.xor_maj import MAJ_TABLES
+
+from .network import Network
+
+PLACES = 64          # K: longer chains of carries are not followed to their end
+MAX_REWRITES = 4000  # for one literal
+
+Nodes = tuple[int, ...]
+Rest = tuple[int, tuple[tuple[int, int], ...]]  # a constant, and nodes with their coefficients
+
+_PARITIES = {(2, 0b0110): 0, (2, 0b1001): 1, (3, 0b10010110): 0, (3, 0b01101001): 1}  # (leaves, table) -> inverted
+
+
+class Sums:
+    """The adders of a network that grows, found by the functions of its cuts; `merge` says what was shown equal."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._same: dict[int, int] = {}
+        self.cuts: list[list[Cut]] = [[]]
+        self.parity: dict[int, tuple[Nodes, int]] = {}            # node -> nodes whose parity it is, inverted or not
+        self.sum_of: dict[frozenset[int], tuple[int, int]] = {}   # the other way
+        self.carry: dict[int, Nodes] = {}                         # node -> the literals whose carry it is
+
+    def equal(self, a: int, b: int) -> bool:
+        """Tell whether two literals are shown to be equal."""
+        self._catch_up()
+        return self._same_rest(a, b) or (self._same_sums(a, b) and self._same_rest(a, b))
+
+    def _same_rest(self, a: int, b: int) -> bool:
+        first = self._rest(a)
+        return first is not None and first == self._rest(b)
+
+    def _same_sums(self, a: int, b: int) -> bool:
+        """Where both are carries, show that the sums of their adders are one bit, which one of them may lack so far."""
+        first, second = (self._sum_beside(x) for x in (a, b))
+        self._catch_up()
+        if first is None or second is None or first == second or not self._same_rest(first, second):
+            return False
+        self.merge(*sorted((first, second), reverse=True))
+        return True
+
+    def merge(self, first: int, second: int) -> None:
+        """Have the second of two literals that are equal stand for the first."""
+        first, second = self.current(first), self.current(second)
+        if first >> 1 != second >> 1:
+            self._same[first >> 1] = second ^ (first & 1)
+
+    def current(self, literal: int) -> int:
+        """Give the literal that stands for one."""
+        while (other := self._same.get(literal >> 1)) is not None:
+            literal = other ^ (literal & 1)
+        return literal
+
+    def _sum_beside(self, carry: int) -> int | None:
+        """Give the sum of the adder that a literal is the carry of; make it where it is not there yet."""
+        literals = self.carry.get(carry >> 1)
+        if literals is None or carry >> 1 in self.parity:
+            return None
+        known = self.sum_literal(literals)
+        return reduce(self.network.xor, literals) if known is None else known
+
+    def _catch_up(self) -> None:
+        for node in range(len(self.cuts), self.network.nodes):
+            self._learn(node)
+
+    def _learn(self, node: int) -> None:
+        """Note of what a node is the sum bit or the carry."""
+        if not self.network.is_gate(node):
+            self.cuts.append([itself(node)])
+            return
+        a, b = self.network.left[node], self.network.right[node]
+        cuts = merged_cuts(self.cuts[a >> 1], a & 1, self.cuts[b >> 1], b & 1, near=True)
+        self.cuts.append([*cuts, itself(node)])
+        carry: Nodes = a, b
+        for leaves, table in cuts:
+            if (inverted := _PARITIES.get((len(leaves), table))) is not None:
+                self.parity.setdefault(node, (leaves, inverted))
+                self.sum_of.setdefault(frozenset(leaves), (node, inverted))
+            elif len(leaves) == 3 and table in MAJ_TABLES:
+                carry = tuple(n << 1 | flip for n, flip in zip(leaves, MAJ_TABLES[table], strict=True))
+        self.carry[node] = carry
+
+    def sum_literal(self, literals: Nodes) -> int | None:
+        """Give the literal that is the parity of literals, where the network has one."""
+        found = self.sum_of.get(frozenset(x >> 1 for x in literals))
+        if found is None:
+            return None
+        node, inverted = found
+        return self.current(node << 1) ^ reduce(xor, (x & 1 for x in literals), inverted)
+
+    def _rest(self, literal: int) -> Rest | None:
+        """Rewrite 2**K times a literal modulo 2**(K+1) until only bits are left that come from elsewhere."""
+        rewriting = _Rewriting(self)
+        rewriting.add(literal, 1 << PLACES)
+        return rewriting.finish()
+
+
+class _Rewriting:
+    """A sum `constant + coefficient * node + ...` modulo 2**(K+1), rewritten from its highest node down."""
+
+    def __init__(self, sums: Sums) -> None:
+        self.sums = sums
+        self.modulus = 2 << PLACES
+        self.constant = 0
+        self.terms: dict[int, int] = {}
+        self.heap: list[int] = []
+
+    def add(self, literal: int, coefficient: int) -> None:
+        """Add a literal: an inverted one is 1 - its node, node 0 is 0."""
+        if literal & 1:
+            self.constant, coefficient = self.constant + coefficient, -coefficient
+        node = literal >> 1
+        if node:
+            if not self.terms.get(node):
+                heappush(self.heap, -node)
+            self.terms[node] = (self.terms.get(node, 0) + coefficient) % self.modulus
+
+    def finish(self) -> Rest | None:
+        """Rewrite to the end; None where that takes too long."""
+        kept: dict[int, int] = {}
+        for _ in range(MAX_REWRITES):
+            if not self.heap:
+                rest = sorted((node, c) for node, c in kept.items() if c)
+                return self.constant % self.modulus, tuple(rest)
+            node = -heappop(self.heap)
+            coefficient = self.terms.pop(node, 0)
+            if not coefficient:
+                continue
+            coefficient = (coefficient + kept.pop(node, 0)) % self.modulus
+            if not self._rewritten(node, coefficient):
+                kept[node] = coefficient
+        return None
+
+    def _rewritten(self, node: int, coefficient: int) -> bool:
+        """Replace a term, if it is a sum of the highest place or the carry of an adder whose sum is there too."""
+        if node in self.sums.parity:
+            operands, inverted = self.sums.parity[node]
+            if coefficient << 1 & (self.modulus - 1):
+                return False
+            self.constant += inverted * coefficient
+            for operand in operands:
+                self.add(operand << 1, coefficient)
+            return True
+        literals = self.sums.carry.get(node, ())
+        total = self.sums.sum_literal(literals) if literals else None
+        if total is None or coefficient & 1:
+            return False
+        for literal in literals:
+            self.add(literal, coefficient // 2)
+        self.add(total, -(coefficient // 2))
+        return True
