@@ -6,7 +6,8 @@ chain of comparisons. All are compared with the model first, and the evidence is
 the same registers (see
 `circuitc.synthesis.clock.harness`), go through the same `synth_ecp5` and are placed with the same seeds.
 
-    python benchmarks/fpga.py [--gates 400] [--layers 2] [--inputs 128] [--groups 5] [--seeds 3] [--time 3600] [--only words]
+    python benchmarks/fpga.py [--gates 400] [--layers 2] [--inputs 128] [--groups 5] [--seeds 3] [--time 3600]
+                              [--only words]
 
 Minutes to an hour: nextpnr runs as WebAssembly.
 """

@@ -29,7 +29,7 @@ import numpy as np
 from circuitc.backends.base import Emission
 from circuitc.backends.lim.bundle import OPS
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
-from circuitc.ir import Func, Graph, Module, Port, random_raw, run
+from circuitc.ir import Func, Graph, Module, random_raw, run
 from circuitc.passes import sample_inputs
 from circuitc.passes.check import FED_BACK_STEPS, comparable, fed_back
 from circuitc.proof import (

@@ -22,9 +22,9 @@ class Format:
     `sniff` looks at the first 4096 bytes. `read` gives a module or raises a CircuitError (one clear line, whatever the
     bytes are). `write` gives the content of the file under the key "" and of companions (such as `.npz`) under the
     suffix that is put after the file's stem; it raises a CircuitError for modules that do not fit. None where the
-    format cannot. `rewrite` writes from another file instead, of a family whose structure a module has not.
-    format cannot. A format with `options` (name -> one sentence) has a `read` that takes them as a second argument,
-    a mapping from name to text; options that it does not list never reach it.
+    format cannot. `rewrite` writes from another file instead, of a family whose structure a module has not. A format
+    with `options` (name -> one sentence) has a `read` that takes them as a second argument, a mapping from
+    name to text; options that it does not list never reach it.
     """
 
     name: str

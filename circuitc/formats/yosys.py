@@ -88,8 +88,8 @@ endmodule
 """
 _TO_LOGIC = ("proc -noopt -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq")
 _WITH_ARRAYS = ("proc -norom", "write_rtlil drivers.il", "flatten", "setundef -undriven -anyseq", "memory")
-_TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", f"techmap -map +/techmap.v -map {_RIPPLE_FILE}", "setundef -undriven -anyseq",
-             "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
+_TO_GATES = ("delete t:$print", "async2sync", "dffunmap", "simplemap", f"techmap -map +/techmap.v -map {_RIPPLE_FILE}",
+             "setundef -undriven -anyseq", "aigmap", "select x:*", "write_json -selected ports.json", "select -clear",
              "write_aiger -no-startoffset -vmap map.txt design.aig")
 _BEFORE_AIGMAP = _TO_GATES.index("aigmap")
 _WITH_ORIGINS = (*_TO_GATES[:_BEFORE_AIGMAP], "write_json origins.json", *_TO_GATES[_BEFORE_AIGMAP:])

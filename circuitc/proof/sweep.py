@@ -234,7 +234,7 @@ class _Sweep:
         return True
 
     def _inner_equal(self, a: int, b: int) -> bool | None:
-        """Ask SAT with little patience, then arithmetic, then SAT again: compressor trees are hopeless for SAT alone."""
+        """Ask SAT with little patience, then arithmetic, then SAT again: SAT alone does not see what adders add."""
         answer = self._equal(a, b, min(self.inner, FIRST_CONFLICTS))
         if answer is None and self._are_sums(a, b):
             return True
