@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="+", type=Path, default=[EXAMPLE / "mnist_rnn.json",
                                                                    EXAMPLE / "mnist_lstm.json"])
-    parser.add_argument("--together", action="store_true", help="the models are one network, trained with several seeds")
+    parser.add_argument("--together", action="store_true", help="the models are one network, by several seeds")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--sparsity", type=float, default=0.5)
     parser.add_argument("--epochs", type=int, default=0)

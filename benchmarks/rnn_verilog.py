@@ -34,31 +34,29 @@ def interpreted(module: Module, x: Any) -> Any:
     return np.concatenate([run(module, {"row": x[k:k + PART]})["logits"] for k in range(0, len(x), PART)])
 
 
-def hardware(module: Module, reuse: int, x: Any, wanted: Any, given: argparse.Namespace) -> str:
-    """Emit, simulate, count."""
+def hardware(module: Module, reuse: int, x: Any, wanted: Any, given: argparse.Namespace) -> None:
+    """Emit, simulate, count; say each thing when it is known."""
     folded = run_passes(module, f"fold-hardware{{reuse={reuse}}}", check=None) if reuse else module
     assert np.array_equal(circuitc.jit(folded)(x), wanted), "native code of the folded program"
     start = time.perf_counter()
     build = circuitc.compile(folded, "verilog", verify=False, options={"vectors": "0"})
     text = build.artefacts[build.main].decode()
     made = time.perf_counter() - start
-    said: list[str] = []
+    print(f"  reuse {reuse}: {x.shape[1] * build.ports['interval']} clocks a digit, {len(text):,} bytes of Verilog "
+          f"({made:.0f} s)", flush=True)
     for engine, digits in (("verilator", given.verilator), ("icarus", given.icarus)):
         start = time.perf_counter()
         if digits:
             got = simulate_verilog(text, build.ports, build.module, {"row": x[:digits]}, engine=engine,
                                    seconds=given.seconds)["logits"]
             same = "same bits" if np.array_equal(got, wanted[:digits]) else "DIFFERENT"
-            said.append(f"{engine} {digits} digits: {same} ({time.perf_counter() - start:.0f} s)")
-    clocks = x.shape[1] * build.ports["interval"]
-    size = ""
+            print(f"    {engine}, {digits} digits: {same} ({time.perf_counter() - start:.0f} s)", flush=True)
     if given.luts:
         try:
             found = count_luts(text, build.ports["module"], clock=build.ports["clock"]["name"], seconds=given.seconds)
-            size = f"{found.luts:,} LUT6, depth {found.depth}, {found.registers:,} FF, "
+            print(f"    {found.luts:,} LUT6, depth {found.depth}, {found.registers:,} FF", flush=True)
         except CircuitError as e:
-            size = f"not counted ({str(e)[:60]}), "
-    return f"{size}{clocks} clocks a digit, {len(text):,} bytes ({made:.0f} s); {'; '.join(said)}"
+            print(f"    not counted: {str(e)[:80]}", flush=True)
 
 
 def main() -> None:
@@ -83,7 +81,7 @@ def main() -> None:
         print(f"{path.stem}: {(wanted.argmax(axis=1) == labels).mean():.4f} right at 8 bits; {same} logits in "
               f"interpreter and native code on {len(x):,} digits", flush=True)
         for reuse in given.reuse:
-            print(f"  reuse {reuse:3d}: {hardware(module, reuse, x, wanted, given)}", flush=True)
+            hardware(module, reuse, x, wanted, given)
 
 
 if __name__ == "__main__":

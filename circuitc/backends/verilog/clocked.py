@@ -234,7 +234,8 @@ class _Clocked:
         face = self.face
         results = [set_to(s.id, ast.Identifier(self.now[s.id])) for s in face.outputs]
         if self.until:
-            results += [set_to(face.converged.id, ast.Identifier(face.done)), set_to(face.steps.id, self._steps_taken())]
+            results += [set_to(face.converged.id, ast.Identifier(face.done)),
+                        set_to(face.steps.id, self._steps_taken())]
         if face.has_out_last:
             results.append(set_to("out_last", self._id("last")))
         blocks = [when(self._id("give"), results)] if results else []

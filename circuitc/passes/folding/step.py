@@ -134,7 +134,8 @@ class StepBody:
             if product is not None:
                 found = {value: product.matrix}
             else:
-                found = {v: self.graph.nodes[v].constant for v in lane_operands(node) if self.graph.nodes[v].is_constant}
+                nodes = {v: self.graph.nodes[v] for v in lane_operands(node)}
+                found = {v: n.constant for v, n in nodes.items() if n.is_constant}
             for key, constant in found.items():
                 if key in fields or (product is None and constant.is_uniform):
                     continue
