@@ -72,9 +72,9 @@ def test_all_gates_of_a_neuron_are_a_lane() -> None:
 def test_sequences_back_to_back_in_every_engine(engine: str, returns: str) -> None:
     if engine != "yosys" and tool_version({"icarus": "vvp"}.get(engine, engine)) is None:
         pytest.skip(f"{engine} is not installed")
-    if engine == "verilator" and returns == "last":
-        pytest.skip("Verilator builds for seconds: once is enough")
-    module = run_passes(quantized("lstm", 3, returns=returns), "fold-hardware{reuse=2}", check=None)
+    if engine != "icarus" and returns == "last":
+        pytest.skip("others than Icarus build for seconds: once is enough")
+    module = run_passes(quantized("lstm", 2, returns=returns), "fold-hardware{reuse=2}", check=None)
     build = circuitc.compile(module, options={"vectors": "0"}, verify=False)
     x = drawn(module, 4, 3)
     found = simulate_verilog(build.artefacts[build.main].decode(), build.ports, build.module, {"x": x}, engine=engine,
