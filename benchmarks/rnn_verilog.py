@@ -53,7 +53,8 @@ def hardware(module: Module, reuse: int, x: Any, wanted: Any, given: argparse.Na
             print(f"    {engine}, {digits} digits: {same} ({time.perf_counter() - start:.0f} s)", flush=True)
     if given.luts:
         try:
-            found = count_luts(text, build.ports["module"], clock=build.ports["clock"]["name"], seconds=given.seconds)
+            found = count_luts(text, build.ports["module"], clock=build.ports["clock"]["name"], seconds=given.seconds,
+                               apart=False)
             print(f"    {found.luts:,} LUT6, depth {found.depth}, {found.registers:,} FF", flush=True)
         except CircuitError as e:
             print(f"    not counted: {str(e)[:80]}", flush=True)

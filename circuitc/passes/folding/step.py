@@ -128,7 +128,7 @@ class StepBody:
     def _rom(self, group: Group) -> Rom:
         """Collect the constants of a group: matrices, and vectors that are not one number throughout."""
         fields: dict[Value, Type] = {}
-        parts: list[NDArray[np.int64]] = []
+        parts: list[NDArray[np.uint8]] = []
         for value in group.values:
             node, product = self.graph.nodes[value], self.products.get(value)
             if product is not None:
