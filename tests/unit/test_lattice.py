@@ -126,7 +126,7 @@ func @main(%x: f32[4]) -> (%y: f32[3] {rate=call}) stream {
 
 
 def test_a_layer_above_that_feeds_back_is_one_graph_with_the_one_below() -> None:
-    """Two layers, the lower one reads the upper one's last state: both directions are edges, and cycles cross layers."""
+    """The lower of two layers reads the upper one's last state: both directions are edges, cycles cross layers."""
     shapes = {"w_in": (2, 4), "w_low": (2, 2), "w_down": (2, 3), "w_up": (3, 2), "w_high": (3, 3)}
     rng = np.random.default_rng(2)
     constants = "".join(f"const #{k} : f32[{m},{n}] = {rng.normal(size=(m, n)).round(3).tolist()}\n"
