@@ -3,10 +3,12 @@
     python benchmarks/lattice.py --data mnist.npz                      # without training again
     python benchmarks/lattice.py --data mnist.npz --epochs 1           # with it too; needs torch (circuitc[gradient])
     python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code
+    python benchmarks/lattice.py --data mnist.npz --epochs 1 --together --models seed0.json seed1.json seed2.json
 
-The networks are those of examples/10_row_rnn. Accuracy is on the 10,000 test digits, computed by native code. Bytes
-are those of all weights of layers at 8 bits: where some are pruned, the others and one bit a weight that says which.
-`random` and fine-tuning (on the first `--train` pictures) are repeated for each seed: mean and largest distance to it.
+The networks are those of examples/10_row_rnn, or others that its train.py made. Accuracy is on the 10,000 test digits,
+computed by native code. Bytes are those of all weights of layers at 8 bits: where some are pruned, the others and one
+bit a weight that says which. Fine-tuning is on the first `--train` pictures. With `--together` a row is the mean over
+the networks and the largest distance to it; the seed of chance and of fine-tuning is the network's number.
 `decided` is the share of the mask that the lattice decided, and not magnitude or centrality.
 """
 
@@ -57,29 +59,28 @@ def spread(values: list[float]) -> str:
     return f"{mean:.4f}" + (f" ± {max(abs(v - mean) for v in values):.4f}" if len(values) > 1 else "")
 
 
-def row(digits: Digits, model: Module, method: str, given: argparse.Namespace) -> str:
-    """Measure one way of pruning."""
-    seeds = range(given.seeds if method == "random" else 1)
-    pruned = [run_passes(model, f"prune{{method={method},sparsity={given.sparsity},seed={s}}}") if method else model
-              for s in seeds]
+def row(digits: Digits, models: list[Module], method: str, given: argparse.Namespace) -> str:
+    """Measure one way of pruning on networks that differ by the seed of their training."""
+    pruned = [run_passes(m, f"prune{{method={method},sparsity={given.sparsity},seed={s}}}") if method else m
+              for s, m in enumerate(models)]
     share, bytes_ = size(pruned[0])
-    facts = pruned[0].facts["passes"][-1]["facts"].get("lattice") if method else None
+    facts = [m.facts["passes"][-1]["facts"].get("lattice") if method else None for m in pruned]
     cells = [method or "dense", f"{share:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
              spread([digits.accuracy(digits.int8(m)) for m in pruned])]
     if given.epochs:
         from circuitc.learn.finetune import finetune
-        tuned = [finetune(pruned[s % len(pruned)], {"row": digits.x[:given.train]},
-                          digits.y[:given.train], epochs=given.epochs, rate=2e-3, seed=s)
-                 for s in range(given.seeds)]
+        tuned = [finetune(m, {"row": digits.x[:given.train]}, digits.y[:given.train], epochs=given.epochs, rate=2e-3,
+                          seed=s) for s, m in enumerate(pruned)]
         assert all(abs(size(m)[0] - share) < 1e-3 for m in tuned)
         cells += [spread([digits.accuracy(m) for m in tuned]), spread([digits.accuracy(digits.int8(m)) for m in tuned])]
-    cells.append("-" if facts is None else f"{facts['irreducible']}/{facts['neurons']}, {facts['decided_share']:.3f}")
+    cells.append("-" if facts[0] is None else ", ".join(
+        f"{f['irreducible']}/{f['neurons']}: {f['decided_share']:.3f}" for f in facts if f is not None))
     return "| " + " | ".join(cells) + " |"
 
 
-def exact(digits: Digits, name: str) -> None:
+def exact(digits: Digits, path: Path) -> None:
     """Compare the int8 program's numbers in the interpreter and in native code, on all test digits."""
-    module = digits.int8(circuitc.load(EXAMPLE / f"{name}.json"))
+    module, name = digits.int8(circuitc.load(path)), path.stem
     native: Any = circuitc.jit(module)(digits.test)
     parts = [run(module, {"row": digits.test[k:k + 1000]})["logits"] for k in range(0, len(digits.test), 1000)]
     same = bool(np.array_equal(np.concatenate(parts), native))
@@ -90,24 +91,26 @@ def exact(digits: Digits, name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", nargs="+", default=["mnist_rnn", "mnist_lstm"])
+    parser.add_argument("--models", nargs="+", type=Path, default=[EXAMPLE / "mnist_rnn.json",
+                                                                   EXAMPLE / "mnist_lstm.json"])
+    parser.add_argument("--together", action="store_true", help="the models are one network, by several seeds")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--sparsity", type=float, default=0.5)
     parser.add_argument("--epochs", type=int, default=0)
     parser.add_argument("--train", type=int, default=60000)
-    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()
     digits = Digits(given.data)
-    for name in given.models:
-        if given.exact:
-            exact(digits, name)
-            continue
-        model = circuitc.load(EXAMPLE / f"{name}.json")
-        print(f"\n{name}: pruned, zeros, bytes, float, int8" + (", tuned, tuned int8" if given.epochs else "")
-              + ", irreducible and decided", flush=True)
+    if given.exact:
+        for path in given.models:
+            exact(digits, path)
+        return
+    for paths in [given.models] if given.together else [[path] for path in given.models]:
+        models = [circuitc.load(path) for path in paths]
+        print(f"\n{paths[0].stem}, {len(paths)} seeds: pruned, zeros, bytes, float, int8"
+              + (", tuned, tuned int8" if given.epochs else "") + ", irreducible and decided", flush=True)
         for method in given.methods:
-            print(row(digits, model, method, given), flush=True)
+            print(row(digits, models, method, given), flush=True)
 
 
 if __name__ == "__main__":

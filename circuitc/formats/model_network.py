@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from .files import companion_path, identifier
 from .onnx.ports import Reading, entering, leaving
 from .onnx.quantizers import apply
 from .onnx.read import OPERATORS, read_onnx
+from .onnx.stream import read_stream
 from .onnx.tensors import Context, Known, Operator, Tensor
 from .schema import FileArray, MlpLayer, MlpModel, NetworkInput, OnnxModel, StateDictModel, StateLayer
 
@@ -38,13 +40,16 @@ def build_onnx(model: OnnxModel, path: Path, source: Source) -> Module:
             raise error(f"the input {port.name} stands twice", span)
         readings[port.name] = Reading(port.type, _scale(port.scale, span), port.zero_point)
     file = companion_path(path, model.file, Span(source, path="file"))
-    module = read_onnx(file, readings, model.outputs, model.length)
+    if model.stream and model.length is not None:
+        raise error("a stream has no length", Span(source, path="length"), "leave out length, or stream")
+    module = read_stream(file, readings, model.outputs) if model.stream else (
+        read_onnx(file, readings, model.outputs, model.length))
     name = model.name or module.entry.name
     func = module.entry
     called = {k: f for k, f in module.funcs.items() if f is not func}
     if name in called:
         raise error(f"{name} is the name of a layer already", Span(source, path="name"))
-    main = Func(name, func.inputs, func.outputs, func.body)
+    main = replace(func, name=name)
     return Module({name: main, **called}, name, name, module.facts)
 
 

@@ -41,6 +41,7 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     step is compared with the body, and the verdict's subject says so: the registers and handshakes around it are for
     `simulate_emitted`.
     """
+    module = replace(module, main=ports["step_func"]) if "step_func" in ports else module
     func = module.entry
     whole = func.is_combinational
     name = ports["module"] if whole else ports["step_module"]

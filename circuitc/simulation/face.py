@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuitc.backends.verilog import Design
-from circuitc.backends.verilog.interface import Interface, Signal, row_count
+from circuitc.backends.verilog.interface import Interface, Signal, item_func, row_count
 from circuitc.backends.verilog.options import Options
 from circuitc.diagnostics import error
 from circuitc.ir import BIT, Func, Module, Port, Register
@@ -29,7 +29,7 @@ def design_of(module: Module, ports: Mapping[str, Any]) -> Design:
             _signals(func.outputs, {n: v for (d, n), v in ids.items() if d == "output"}),
             _signals(func.registers, registers), _following(func.registers, registers), "done",
             _extra("converged", ids, func.results), _extra("steps", ids, func.results),
-            clock, reset["name"], reset["kind"], _ranks(func, ports), _rows(func, ports))
+            clock, reset["name"], reset["kind"], _ranks(func, ports), _rows(func, ports), item_func(module, func))
     except (KeyError, TypeError, AttributeError) as e:
         raise error(f"the port map does not belong to @{func.name}: it says nothing of {e}",
                     help="take program and ports.json from the same build") from None

@@ -53,17 +53,18 @@ class LutCount:
 
 
 def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30,
-               parts: Mapping[str, str] = MappingProxyType({})) -> LutCount:
+               parts: Mapping[str, str] = MappingProxyType({}), apart: bool = True) -> LutCount:
     """Map Verilog to six-input tables and count; `clock` names the clock port, where there is one.
 
+    Without `apart` the modules of a design are not counted one by one, which takes as long as the whole.
     `parts` are texts of combinational modules, by name, that a design of one module was made of (`verilog_of_parts`).
     Raises ToolTimeout where a tool takes longer than `seconds`.
     """
     mapped, registers = _mapped(text, top, clock, seconds)
-    several = len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
-    apart = _modules_apart(text, top, seconds) if several else tuple(
+    several = apart and len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
+    found = _modules_apart(text, top, seconds) if several else tuple(
         Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
-    return LutCount(mapped.gates, mapped.depth, registers, apart or (Part(top, mapped.gates, registers, 1),))
+    return LutCount(mapped.gates, mapped.depth, registers, found or (Part(top, mapped.gates, registers, 1),))
 
 
 def verilog_of_parts(module: Module, names: Sequence[str]) -> dict[str, str]:

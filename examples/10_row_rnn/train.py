@@ -1,7 +1,9 @@
 """Train the row-by-row networks of this example; needs torch (the extra `circuitc[gradient]`) and nothing of circuitc.
 
     python train.py --data mnist.npz --cell rnn --hidden 128 --epochs 20 --rate 1e-3 mnist_rnn.safetensors
+    python train.py --data mnist.npz --cell rnn --hidden 64 --epochs 50 --rate 2e-3 mnist_rnn64.safetensors
     python train.py --data mnist.npz --cell lstm --hidden 64 --epochs 7 --rate 4e-3 mnist_lstm.safetensors
+    python train.py --data mnist.npz --cell gru --hidden 64 --epochs 6 --rate 4e-3 mnist_gru.safetensors
     python train.py --cell lstm --hidden 24 --epochs 60 --rate 1e-2 digits_lstm.safetensors
 
 A picture is a sequence of rows. Without `--data` the pictures are scikit-learn's 8 x 8 digits; with it they are the

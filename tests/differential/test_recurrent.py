@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import circuitc
-from circuitc.formats.onnx import read_onnx
+from circuitc.formats.onnx import read_onnx, read_stream
 from circuitc.ir import F32, Port, run, verify_module
 from circuitc.models.rnn import ACTIVATIONS, DEFAULTS, GATES, Linear, network, torch_layer
 from circuitc.passes import run_passes
@@ -124,6 +124,58 @@ def test_a_free_length_is_given_by_the_caller(tmp_path: Path) -> None:
     assert np.allclose(got, run(module, {"x": x[None]})["y"], atol=1e-6)
     with pytest.raises(circuitc.CircuitError, match="axis 0 has no fixed length"):
         read_onnx(tmp_path / "net.onnx")
+
+
+def answers(data: bytes, x: Any) -> list[Any]:
+    """What onnxruntime says, sequence by sequence: x is [samples, steps, inputs]."""
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    rows = [session.run(None, {"x": one[:, None]}) for one in x]
+    return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("rnn", ""), ("lstm", "known"), ("gru", "known")])
+def test_a_free_length_as_a_stream(tmp_path: Path, kind: str, state: str) -> None:
+    """Sequences of any length: states at every step, and the last ones of the call."""
+    data = model(kind, "steps", 3, 4, np.random.default_rng(5), state=state)
+    (tmp_path / "net.onnx").write_bytes(data)
+    module = read_stream(tmp_path / "net.onnx")
+    verify_module(module)
+    func = module.entry
+    assert (func.schedule.kind, func.inputs[0].type.shape) == ("stream", (1, 3))
+    assert [p.rate for p in func.outputs] == ["step", *["call"] * (len(func.outputs) - 1)]
+    for steps in (1, 6):
+        x = np.random.default_rng(steps).standard_normal((3, steps, 3)).astype(np.float32)
+        native = circuitc.jit(module).run({"x": x[:, :, None]})
+        for port, wanted in zip(func.outputs, answers(data, x), strict=True):
+            for got in (run(module, {"x": x[:, :, None]})[port.name], native[port.name]):
+                assert np.abs(got.ravel() - wanted.ravel()).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_what_is_no_stream_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    rng = np.random.default_rng(5)
+    path.write_bytes(model("gru", "steps", 3, 4, rng, "reverse"))
+    with pytest.raises(circuitc.CircuitError, match="is no stream"):
+        read_stream(path)
+    path.write_bytes(model("gru", 5, 3, 4, rng))
+    with pytest.raises(circuitc.CircuitError, match="no input has an axis that the file leaves free"):
+        read_stream(path)
+    made = onnx.ModelProto.FromString(model("rnn", "steps", 3, 4, rng, outputs=0))
+    made.graph.node.append(helper.make_node("ReduceMean", ["y"], ["mean"], axes=[0], keepdims=0))
+    made.graph.output[0].CopyFrom(helper.make_empty_tensor_value_info("mean"))
+    path.write_bytes(made.SerializeToString())
+    with pytest.raises(circuitc.CircuitError, match="an answer depends on items in another way"):
+        read_stream(path)
+
+
+def test_a_stream_by_model_json(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(model("lstm", "steps", 3, 4, np.random.default_rng(5), outputs=0))
+    text = '{"schema": "circuitc.model/1", "kind": "onnx", "file": "net.onnx", "stream": true%s}'
+    (tmp_path / "net.json").write_text(text % "")
+    assert circuitc.load(tmp_path / "net.json").entry.schedule.kind == "stream"
+    (tmp_path / "net.json").write_text(text % ', "length": 3')
+    with pytest.raises(circuitc.CircuitError, match="a stream has no length"):
+        circuitc.load(tmp_path / "net.json")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -105,6 +105,54 @@ def test_layers_are_found_with_their_ends_and_gates(kind: Any) -> None:
     assert all(not a[:6, 6:].any() and a[6:, :6].all() for a in adjacencies)  # the second layer feeds nothing back
 
 
+FEEDBACK = """
+func @main(%x: f32[4]) -> (%y: f32[3] {rate=call}) stream {
+  reg %low : f32[2] = 0
+  reg %high : f32[3] = 0
+  %a = contract #w_in, %x {spec="ij,j->i"} : f32[2]
+  %b = contract #w_low, %low {spec="ij,j->i"} : f32[2]
+  %c = contract #w_down, %high {spec="ij,j->i"} : f32[2]
+  %sum = add %a, %b, %c : f32[2]
+  %low2 = tanh %sum : f32[2]
+  %d = contract #w_up, %low2 {spec="ij,j->i"} : f32[3]
+  %e = contract #w_high, %high {spec="ij,j->i"} : f32[3]
+  %sum2 = add %d, %e : f32[3]
+  %high2 = tanh %sum2 : f32[3]
+  next %low = %low2
+  next %high = %high2
+  return %high2
+}
+"""
+
+
+def test_a_layer_above_that_feeds_back_is_one_graph_with_the_one_below() -> None:
+    """The lower of two layers reads the upper one's last state: both directions are edges, cycles cross layers."""
+    shapes = {"w_in": (2, 4), "w_low": (2, 2), "w_down": (2, 3), "w_up": (3, 2), "w_high": (3, 3)}
+    rng = np.random.default_rng(2)
+    constants = "".join(f"const #{k} : f32[{m},{n}] = {rng.normal(size=(m, n)).round(3).tolist()}\n"
+                        for k, (m, n) in shapes.items())
+    module = parse_module(constants + FEEDBACK)
+    func, graph, found = parts(module)
+    neurons = find_neurons(func, graph, found)
+    assert neurons is not None
+    assert (neurons.names, neurons.sizes) == (("low", "high"), (2, 3))
+    assert {(graph.nodes[x.value].name, x.target, x.source) for x in neurons.layers} == {
+        ("a", 0, None), ("b", 0, 0), ("c", 0, 1), ("d", 1, 0), ("e", 1, 1)}
+    down_and_up = {v: np.full(found[v], float(graph.nodes[v].name in "cd")) for v in found}
+    adjacency, = neurons.adjacencies(down_and_up)
+    assert adjacency[:2, 2:].all()
+    assert adjacency[2:, :2].all()
+    assert not adjacency[:2, :2].any()
+    assert order_of(adjacency > 0, "scc").all()          # one cycle through both layers: all are one element
+    assert not irreducible_neurons(adjacency > 0, "scc").any()
+    for cut in ("fca", "scc", "unroll", "orient"):
+        pruned = run_passes(module, f"prune{{method=lattice,sparsity=0.5,cut={cut},density=0.3}}")
+        assert pruned.facts["passes"][-1]["facts"]["lattice"]["neurons"] == 5
+        assert isinstance(pruned.entry.body, Graph)
+        kept = [int((c.array != 0).sum()) for _, c in weights_of(pruned.entry.body).values()]
+        assert sum(kept) == sum(m * n - m * n // 2 for m, n in shapes.values())
+
+
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("options", ["cut=fca,density=0.2", "cut=scc,density=0.1", "cut=unroll,density=0.1",
                                      "cut=orient,density=0.2", "mode=continuous,cut=scc", "cut=fca,scope=global"])

@@ -1,4 +1,4 @@
-"""Functions on floats: square roots and quotients are instructions, the others calls of the C library."""
+"""Functions on floats: square roots and quotients are instructions, some have formulas, the others the C library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from . import float_functions
 from .elementwise import MAPS, Map, Use
 from .kernel import number
 from .memory import I64
@@ -42,8 +43,12 @@ def _rsqrt(u: Use, x: Any) -> Any:
 def _sigmoid(u: Use, x: Any) -> Any:
     b = u.builder
     one = ir.Constant(x.type, 1.0)
-    name = "exp" + ("f" if u.result.width == 32 else "")
-    return b.fdiv(one, b.fadd(one, u.kernel.intrinsic(name, x.type, [b.fneg(x)])))
+    return b.fdiv(one, b.fadd(one, u.kernel.intrinsic("exp", x.type, [b.fneg(x)])))
+
+
+def _by_width(single: Map, double: Map) -> Map:
+    """Choose by the width of the result: f32 has formulas that loops make vectors of."""
+    return lambda u, x: single(u, x) if u.result.width == 32 else double(u, x)
 
 
 def table_index(u: Use, x: Any) -> Any:
@@ -57,7 +62,8 @@ def table_index(u: Use, x: Any) -> Any:
 FUNCTIONS: dict[str, Map] = {
     "exp": _library("exp"), "log": _library("log"), "sqrt": _sqrt, "rsqrt": _in_double(_rsqrt),
     "divide": lambda u, x, y: u.builder.fdiv(x, y),
-    "tanh": _library("tanh"), "sigmoid": _sigmoid, "sin": _library("sin"), "cos": _library("cos"),
+    "tanh": _by_width(float_functions.tanh, _library("tanh")),
+    "sigmoid": _by_width(float_functions.sigmoid, _sigmoid), "sin": _library("sin"), "cos": _library("cos"),
     "erf": _library("erf"),
 }
 # Every op whose result at an index needs its operands at that index only (and, for table, the whole table).

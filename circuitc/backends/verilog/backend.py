@@ -17,7 +17,8 @@ from .body import graph_items, word_of
 from .clocked import clocked_unit
 from .design import Design, Gates, Item, Pin, Pipeline, Unit
 from .gates import gate_lines
-from .interface import Interface, Signal, called, interfaces, needed, row_count
+from .interface import Interface, Signal, called, interfaces, item_func, needed, row_count
+from .item_steps import item_unit
 from .names import Names, one_line
 from .options import Options, parse_options, wrong_options
 from .pipelined import pipeline_lines, pipelined_unit, stages_of
@@ -44,7 +45,7 @@ class Verilog:
         for func in needed(module):
             found += _wrong_ports(func)
             if isinstance(func.body, Graph):
-                for value in sorted(func.body.live):
+                for value in sorted(func.body.live if item_func(module, func) is None else ()):
                     found += _wrong_node(module, func.body, func.body.nodes[value])
         return found
 
@@ -128,7 +129,8 @@ def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic
         callee = module.func(node.attributes["func"])
         if not callee.is_combinational:
             yield Diagnostic(f"{say}: @{callee.name} is called, but its schedule is {callee.schedule}", node.span,
-                             "verilog instantiates combinational funcs only: inline the callee or lift its registers")
+                             "verilog instantiates combinational funcs: inline the callee or lift its registers; or "
+                             "let a stream do nothing but call an iterate func on its inputs and registers")
     elif node.op == "table" and not graph.nodes[node.operands[1]].is_constant:
         yield Diagnostic(f"{say}: the table is computed at run time, and verilog prints constant ones", node.span,
                          "give the table as a constant")
@@ -157,6 +159,9 @@ def _units(face: Interface, faces: Mapping[str, Interface], options: Options,
         return
     if not face.clocked:
         yield _pure_unit(face, face.module, (title,), faces)
+        return
+    if face.item is not None:
+        yield item_unit(face, faces[face.item.name], (f"{title}, {func.schedule}",))
         return
     yield _pure_unit(face, face.step, (f"One step of {title}",), faces)
     yield clocked_unit(face, (f"{title}, {func.schedule}",))

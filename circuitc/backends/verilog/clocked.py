@@ -20,14 +20,14 @@ from .usage import sink_unread_bits
 
 def clocked_unit(face: Interface, remarks: Sequence[str]) -> Unit:
     """Decide the clocked module of a func."""
-    pins = _pins(face)
+    pins = clocked_pins(face)
     builder = _Clocked(face)
     builder.fill()
     sink_unread_bits(builder.scope, [word_of(s) for s in face.words])
-    return Unit(face.module, (*remarks, *_protocol(face)), pins, tuple(builder.scope.items))
+    return Unit(face.module, (*remarks, *protocol(face)), pins, tuple(builder.scope.items))
 
 
-def _pins(face: Interface) -> tuple[Pin, ...]:
+def clocked_pins(face: Interface) -> tuple[Pin, ...]:
     flag = Type("fixed", 1)
     takes = [Pin("in_valid", "input", flag), Pin("in_ready", "output", flag)]
     gives = [Pin("out_valid", "output", flag, registered=True), Pin("out_ready", "input", flag)]
@@ -48,13 +48,13 @@ def _rate(face: Interface, signal: Signal) -> str:
     return f"{signal.type}, one a {'step' if stepped else 'call'}" + (", row by row" if by_row else "")
 
 
-def _protocol(face: Interface) -> list[str]:
+def protocol(face: Interface) -> list[str]:
     """Say in a few lines how the module is driven."""
     schedule = face.func.schedule
     lines = ["A word passes in a cycle where valid and ready are both 1."]
     if face.takes_items:
         what = "in_last marks the last item of a call." if face.has_in_last else f"A call takes {schedule.count} items."
-        lines.append(f"Each accepted item is one step. {what}")
+        lines.append(f"Each accepted item is one step{_cycles(face)}. {what}")
         if any(s.rate == "call" for s in face.inputs):
             lines.append("Inputs with one value a call must be the same for all items of the call.")
     else:
@@ -68,6 +68,10 @@ def _protocol(face: Interface) -> list[str]:
     else:
         lines.append("A call gives its outputs once, at its end.")
     return lines
+
+
+def _cycles(face: Interface) -> str:
+    return f" of {face.item_cycles} cycles" if face.item is not None else ""
 
 
 class _Clocked:
@@ -111,8 +115,7 @@ class _Clocked:
         return index_type(self.limit)
 
     def _register(self, name: str, t: Type, comment: str) -> None:
-        reg = ast.Reg(name, range_of(t.bits, t.bits == 1 and not t.shape), t.signed and not t.shape)
-        self.scope.add(ast.Decl((reg,)), f"{t}, {comment}")
+        declare_register(self.scope, name, t, comment)
 
     def _held(self, signal: Signal) -> str:
         name = self.scope.names.take(f"{signal.id}_held")
@@ -183,77 +186,68 @@ class _Clocked:
             ("draining", self.drains)) if used)]
         widths = {self.name["count"]: self.counter.width if self.limit > 1 else 1,
                   self.name["row"]: index_type(face.rows).width if face.rows else 1}
-        reset = [_set(n, literal(widths.get(n, 1), 0)) for n in cleared]
-        initial = self._initial()
-        reset += [_set(s.id, initial[s.id]) for s in face.registers if s.id in initial]
-        steps: list[Tree] = [_if(self._id("give"), [_set("out_valid", literal(1, 1))],
+        reset = [set_to(n, literal(widths.get(n, 1), 0)) for n in cleared]
+        initial = initial_values(self.face)
+        reset += [set_to(s.id, initial[s.id]) for s in face.registers if s.id in initial]
+        steps: list[Tree] = [when(self._id("give"), [set_to("out_valid", literal(1, 1))],
                                  ast.IfStatement(ast.Identifier("out_ready"),
-                                                 _block([_set("out_valid", literal(1, 0))]), None))]
-        moves = [_set(s.id, conditional(self._id("last"), initial[s.id], ast.Identifier(self.now[n.id])))
+                                                 block([set_to("out_valid", literal(1, 0))]), None))]
+        moves = [set_to(s.id, conditional(self._id("last"), initial[s.id], ast.Identifier(self.now[n.id])))
                  for s, n in zip(face.registers, face.following, strict=True) if s.id in initial]
         if self.limit > 1 and not self.drains:
             moves.append(self._counting("last"))
         if moves:
-            steps.append(_if(self._id("advance"), moves))
+            steps.append(when(self._id("advance"), moves))
         if self.drains:
             early = ast.Or(self._id("draining"), ast.Identifier(face.done))
-            steps.append(_if(self._id("consume"), [
+            steps.append(when(self._id("consume"), [
                 self._counting("at_limit"),
-                _set(self.name["draining"], ast.And(early, inverted(self._id("at_limit"))))]))
+                set_to(self.name["draining"], ast.And(early, inverted(self._id("at_limit"))))]))
         if not face.takes_items:
             ends = ast.And(self._id("advance"), self._id("last"))
-            steps.append(_if(ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready")), self._taking(),
-                             ast.IfStatement(ends, _block([_set(self.name["busy"], literal(1, 0))]), None)))
+            steps.append(when(ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready")), self._taking(),
+                             ast.IfStatement(ends, block([set_to(self.name["busy"], literal(1, 0))]), None)))
         edges = [ast.Sens(ast.Identifier(face.clk), "posedge")]
         if face.reset_kind == "async":
             edges.append(ast.Sens(ast.Identifier(face.reset), "posedge"))
-        body = ast.IfStatement(ast.Identifier(face.reset), _block(reset), _block(steps))
-        self.scope.add(ast.Always(ast.SensList(tuple(edges)), _block([body])))
+        body = ast.IfStatement(ast.Identifier(face.reset), block(reset), block(steps))
+        self.scope.add(ast.Always(ast.SensList(tuple(edges)), block([body])))
 
     def _taking(self) -> list[Tree]:
         """Take a word of inputs; the last one starts the steps."""
         rows = self.face.rows
         if not rows:
-            return [_set(self.name["busy"], literal(1, 1))]
+            return [set_to(self.name["busy"], literal(1, 1))]
         width = index_type(rows).width
         last = ast.Eq(self._id("row"), literal(width, rows - 1))
-        return [_set(self.name["busy"], last),
-                _set(self.name["row"], conditional(last, literal(width, 0), ast.Plus(self._id("row"),
+        return [set_to(self.name["busy"], last),
+                set_to(self.name["row"], conditional(last, literal(width, 0), ast.Plus(self._id("row"),
                                                                                     literal(width, 1))))]
 
     def _counting(self, end: str) -> Tree:
         width = self.counter.width
-        return _set(self.name["count"], conditional(self._id(end), literal(width, 0),
+        return set_to(self.name["count"], conditional(self._id(end), literal(width, 0),
                                                     ast.Plus(self._id("count"), literal(width, 1))))
-
-    def _initial(self) -> dict[str, Tree]:
-        """Give the initial value of each register that has one."""
-        values: dict[str, Tree] = {}
-        for s, register in zip(self.face.registers, self.face.func.registers, strict=True):
-            if register.initial is not None:
-                word = word_of_constant(register.initial)
-                scalar = s.type.signed and not s.type.shape
-                values[s.id] = literal(word.width, word.number(scalar), scalar)
-        return values
 
     def _data(self, held: dict[str, str]) -> None:
         """Add what needs no reset: outputs, held inputs, free registers."""
         face = self.face
-        results = [_set(s.id, ast.Identifier(self.now[s.id])) for s in face.outputs]
+        results = [set_to(s.id, ast.Identifier(self.now[s.id])) for s in face.outputs]
         if self.until:
-            results += [_set(face.converged.id, ast.Identifier(face.done)), _set(face.steps.id, self._steps_taken())]
+            results += [set_to(face.converged.id, ast.Identifier(face.done)),
+                        set_to(face.steps.id, self._steps_taken())]
         if face.has_out_last:
-            results.append(_set("out_last", self._id("last")))
-        blocks = [_if(self._id("give"), results)] if results else []
+            results.append(set_to("out_last", self._id("last")))
+        blocks = [when(self._id("give"), results)] if results else []
         if held:
             takes = ast.And(ast.Identifier("in_valid"), ast.Identifier("in_ready"))
-            blocks.append(_if(takes, [_set(held[s.id], self._next_held(s, held[s.id])) for s in face.inputs]))
+            blocks.append(when(takes, [set_to(held[s.id], self._next_held(s, held[s.id])) for s in face.inputs]))
         following = {s.id: self.now[n.id] for s, n in zip(face.registers, face.following, strict=True)}
         if self.free:
-            blocks.append(_if(self._id("advance"), [_set(s.id, ast.Identifier(following[s.id])) for s in self.free]))
+            blocks.append(when(self._id("advance"), [set_to(s.id, ast.Identifier(following[s.id])) for s in self.free]))
         edge = ast.SensList((ast.Sens(ast.Identifier(face.clk), "posedge"),))
         if blocks:
-            self.scope.add(ast.Always(edge, _block(blocks)))
+            self.scope.add(ast.Always(edge, block(blocks)))
 
     def _next_held(self, signal: Signal, held: str) -> Tree:
         """The inputs of a call as one word gives them, or with one more row, which pushes the first one down."""
@@ -274,15 +268,35 @@ class _Clocked:
         return ast.Plus(wide, literal(width, 1))
 
 
-def _set(name: str, value: Tree) -> Tree:
+def declare_register(scope: Scope, name: str, t: Type, comment: str) -> None:
+    """Declare a register of a type."""
+    reg = ast.Reg(name, range_of(t.bits, t.bits == 1 and not t.shape), t.signed and not t.shape)
+    scope.add(ast.Decl((reg,)), f"{t}, {comment}")
+
+
+def initial_values(face: Interface) -> dict[str, Tree]:
+    """Give the initial value of each register that has one, by its identifier."""
+    values: dict[str, Tree] = {}
+    for s, register in zip(face.registers, face.func.registers, strict=True):
+        if register.initial is not None:
+            word = word_of_constant(register.initial)
+            scalar = s.type.signed and not s.type.shape
+            values[s.id] = literal(word.width, word.number(scalar), scalar)
+    return values
+
+
+def set_to(name: str, value: Tree) -> Tree:
+    """Assign at the clock's edge."""
     return ast.NonblockingSubstitution(ast.Lvalue(ast.Identifier(name)), ast.Rvalue(value))
 
 
-def _block(statements: Sequence[Tree]) -> Tree:
+def block(statements: Sequence[Tree]) -> Tree:
+    """Put statements into begin and end."""
     return ast.Block(tuple(statements))
 
 
-def _if(condition: Tree, statements: Sequence[Tree], otherwise: Tree | None = None) -> Tree:
-    return ast.IfStatement(condition, _block(statements), otherwise)
+def when(condition: Tree, statements: Sequence[Tree], otherwise: Tree | None = None) -> Tree:
+    """Do statements where a condition holds, else something else."""
+    return ast.IfStatement(condition, block(statements), otherwise)
 
 

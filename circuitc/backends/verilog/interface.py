@@ -55,10 +55,16 @@ class Interface:
     reset_kind: str
     ranks: int = 0  # of registers, where a combinational func is pipelined
     rows: int = 0   # words that carry the inputs of a call, a row of each tensor a word; 0: one word carries them all
+    item: Func | None = None  # what a stream calls for each item, where that takes steps of its own
 
     @property
     def clocked(self) -> bool:
         return self.ranks > 0 or not self.func.is_combinational
+
+    @property
+    def item_cycles(self) -> int:
+        """The cycles from one accepted item to the next, where nobody waits: one, or the steps of `item` and two."""
+        return 1 if self.item is None else self.item.schedule.count + 2
 
     @property
     def takes_items(self) -> bool:
@@ -120,8 +126,9 @@ def interfaces(module: Module, options: Options, ranks: int = 0) -> dict[str, In
     for func in needed(module):
         name = top if func is entry else names.take(options.prefix + sanitised(func.name))
         step = top_step if func is entry else name if func.is_combinational else names.take(f"{name}_step")
-        found[func.name] = _interface(func, name, step, options, ranks if func is entry else 0,
-                                      options.rows and func is entry)
+        face = _interface(func, name, step, options, ranks if func is entry else 0, options.rows and func is entry)
+        item = item_func(module, func)
+        found[func.name] = face if item is None else replace(face, step=found[item.name].step, item=item)
     return found
 
 
@@ -138,6 +145,20 @@ def _interface(func: Func, name: str, step: str, options: Options, ranks: int, r
     done = names.take("done") if until else "done"
     return Interface(func, name, step, inputs, outputs, registers, following, done, extra[0], extra[1],
                      options.clk, options.reset, options.reset_kind, ranks, row_count(func) if rows else 0)
+
+
+def item_func(module: Module, func: Func) -> Func | None:
+    """Give the `iterate` func that a stream is: one call of it an item, on the step's own inputs, and nothing else."""
+    body = func.body
+    if func.schedule.kind != "stream" or not isinstance(body, Graph) or any(r.initial is None for r in func.registers):
+        return None
+    results = [body.nodes[v] for v in body.outputs]
+    names = {n.attributes["func"] for n in results if n.op == "call" and n.operands == tuple(range(body.inputs))}
+    if len(names) != 1 or any(n.op != "call" or n.operands != tuple(range(body.inputs)) for n in results):
+        return None
+    item = module.func(names.pop())
+    once = all(not item.is_stepped(p) for p in (*item.inputs, *item.outputs))
+    return item if item.schedule.kind == "iterate" and once and all(r.initial for r in item.registers) else None
 
 
 def row_count(func: Func) -> int:

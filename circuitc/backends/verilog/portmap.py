@@ -21,17 +21,18 @@ def latency(face: Interface) -> int:
         return 0
     if face.ranks:
         return face.ranks
-    return 1 if face.takes_items or face.gives_items else 1 + face.func.schedule.count
+    return face.item_cycles if face.takes_items or face.gives_items else 1 + face.func.schedule.count
 
 
 def interval(face: Interface) -> int:
     """Give the cycles from one call's first accepted input word to the next call's, where nobody waits.
 
-    Where each word is an item or goes into a pipeline that is 1; a combinational func has none (0); `until`: at most.
+    Where each word is an item (that takes one step) or goes into a pipeline that is 1, and from item to item where an
+    item takes steps of its own; a combinational func has none (0); `until`: at most.
     """
     if not face.clocked:
         return 0
-    return 1 if face.takes_items or face.ranks else (face.rows or 1) + face.func.schedule.count
+    return face.item_cycles if face.takes_items or face.ranks else (face.rows or 1) + face.func.schedule.count
 
 
 def port_map(design: Design) -> dict[str, Any]:
@@ -60,6 +61,8 @@ def port_map(design: Design) -> dict[str, Any]:
         found["handshake"] = _handshake(face)
         if not face.ranks:
             found["step_module"] = face.step
+        if face.item is not None:
+            found["step_func"] = face.item.name  # the func that `step_module` is one step of
     if func.registers:
         found["registers"] = [
             {"name": s.name, "verilog": s.id, "type": str(s.type), "free": r.initial is None}

@@ -7,6 +7,7 @@ from circuitc.ir import Module
 from ..base import Format
 from .ports import Reading
 from .read import OPERATORS, SEVERAL, read_onnx
+from .stream import read_stream
 
 
 def sniff(head: bytes) -> bool:
@@ -22,4 +23,4 @@ def read(path: Path) -> Module:
 ONNX = Format("onnx", (".onnx",), "trained networks: ONNX, QONNX and quantize-dequantize pairs (needs circuitc[onnx])",
               sniff, read)
 
-__all__ = ["ONNX", "OPERATORS", "SEVERAL", "Reading", "read_onnx"]
+__all__ = ["ONNX", "OPERATORS", "SEVERAL", "Reading", "read_onnx", "read_stream"]

@@ -33,6 +33,8 @@ class OnnxModel(Header):
         "Names of tensors to answer with, such as the logits before a softmax; else the graph's own outputs."))
     length: int | None = Field(None, ge=1, le=1 << 16, description=(
         "The length of a sequence whose axis the file leaves free."))
+    stream: bool = Field(False, description=(
+        "Whether a sequence whose axis the file leaves free comes item by item, any number of them."))
 
 
 class NetworkInput(Strict):
