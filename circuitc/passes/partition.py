@@ -9,6 +9,7 @@ from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value
 from circuitc.ir.graph import rebuild
 
 from .base import Context, Pass
+from .widen import copy_widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,23 @@ class _Outliner:
         self.taken = {*module.funcs, *(r.name for r in regions)}
 
     def outline(self, graph: Graph) -> Graph:
-        """Give the graph with its regions called."""
+        """Give the graph with its regions called.
+
+        What the ranges of weights proved is not seen behind a call: nodes that come after one are cut to their types.
+        """
+        behind: set[Value] = set()
+
         def rule(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
             at = computed_operand(builder.nodes, _on(node, operands))
-            if at is None:
+            if at is not None:
+                region = self._region(builder, node, operands, at)
+                made = builder.call(region.name, "y", node.type, operands[at], name=node.name, origin=node.origin)
+            elif behind.isdisjoint(operands):
                 return None
-            region = self._region(builder, node, operands, at)
-            return builder.call(region.name, "y", node.type, operands[at], name=node.name, origin=node.origin)
+            else:
+                made = copy_widened(builder, node, operands)
+            behind.add(made)
+            return made
 
         return rebuild(graph, rule)
 
