@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value
+from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value, smallest
 from circuitc.ir.graph import rebuild
+from circuitc.ir.ranges import value_ranges
 
 from .base import Context, Pass
 from .widen import copy_widened
@@ -65,7 +66,10 @@ class _Outliner:
             at = computed_operand(builder.nodes, _on(node, operands))
             if at is not None:
                 region = self._region(builder, node, operands, at)
-                made = builder.call(region.name, "y", node.type, operands[at], name=node.name, origin=node.origin)
+                y = region.outputs[0].type
+                made = builder.call(region.name, "y", y, operands[at], name=node.name, origin=node.origin)
+                if y != node.type:
+                    made = builder.apply("requantize", made, type=node.type, rounding="floor", overflow="wrap")
             elif behind.isdisjoint(operands):
                 return None
             else:
@@ -79,11 +83,26 @@ class _Outliner:
         inner = Builder()
         x = inner.input("x", outer.type(operands[at]))
         copied = [x if k == at else inner.copy(outer.nodes[v], ()) for k, v in enumerate(operands)]
-        body = inner.finish([inner.copy(node, copied)])
+        result = copy_widened(inner, node, copied)
+        if inner.nodes[result].op != node.op:  # cut to its type, which leaned on what is known of x
+            result = self._exact(inner, node, copied)
+        body = inner.finish([result])
         name = self._free(f"{self.func.name}_{node.name}")
-        region = Func(name, (Port("x", outer.type(operands[at])),), (Port("y", node.type),), body, target=self.target)
+        region = Func(name, (Port("x", outer.type(operands[at])),), (Port("y", inner.type(result)),), body,
+                      target=self.target)
         self.regions.append(region)
         return region
+
+    @staticmethod
+    def _exact(inner: Builder, node: Node, copied: Sequence[Value]) -> Value:
+        """Compute a node in its declared type where weights alone prove it, else in the least type that they prove."""
+        wide = inner.apply(node.op, *copied, **node.attributes)
+        found = value_ranges(inner.finish([wide]))[wide]
+        assert found is not None, "regions are exact"
+        if found.inside(node.type):
+            return inner.copy(node, copied)
+        least = smallest(int(found.low.min()), int(found.high.max()), node.type.fraction, node.type.shape)
+        return inner.apply(node.op, *copied, type=least, name=node.name, origin=node.origin, **node.attributes)
 
     def _free(self, wish: str) -> str:
         name, count = wish, 1

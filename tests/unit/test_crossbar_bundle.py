@@ -79,7 +79,7 @@ def test_the_same_input_gives_the_same_bytes(hardware: Path) -> None:
     first, second = (files(layers(), hardware, seed="3", spice="true") for _ in range(2))
     assert first == second
     netlists = [f"tile_00{k}.cir" for k in range(3)]
-    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", "net.v", *netlists}
+    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", "net.v", "periphery.ccir", *netlists}
 
 
 def test_each_column_of_the_table_is_what_the_tiles_say(hardware: Path) -> None:
