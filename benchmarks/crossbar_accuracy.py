@@ -31,9 +31,9 @@ from circuitc.simulation.crossbar.montecarlo import Interval, interval, trials
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PASSES = "quantize{weights=i4,activations=4},narrow"
-SIGMAS = (0.02, 0.05, 0.1, 0.2, 0.4)
-STUCK = (0.0001, 0.001, 0.01, 0.05)
-SCALES = (0.0, 0.5, 1.0, 2.0, 4.0)
+SIGMAS = (0.05, 0.1, 0.2, 0.4)
+STUCK = (0.001, 0.01, 0.05)
+SCALES = (0.0, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
