@@ -77,7 +77,7 @@ def study_of(path: Path | None, images: int, folder: Path) -> Study:
     whole = float(((integers if integers.ndim == 1 else integers.argmax(1)) == labels).mean())
     start = time.perf_counter()
     build = circuitc.compile(exact, "crossbar", out=folder / "bundle", verify=False,
-                             options={"array": "rram-128", "periphery": "false"})
+                             options={"array": "rram-128", "encoding": "diff_pair", "periphery": "false"})
     figures = build.report["figures"]
     print(f"{name}: {whole:.4f} of {len(labels)} pictures right in integers; {figures['tiles']} tiles, "
           f"{figures['devices']} devices, {figures['conversions']} conversions of at most {figures['adc_bits_most']} "

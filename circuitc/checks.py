@@ -270,7 +270,7 @@ def _periphery(q: Question) -> Iterator[Claim]:
     files, name = q.emission.files, str(q.emission.figures["periphery"])
     driven = parse_module(files[PROGRAM].decode(), PROGRAM)
     if q.final.entry.schedule == driven.entry.schedule:
-        shown = [("computes what program.ccir does", verify_emitted, q.final)]
+        shown = [("and its models of the tiles compute what program.ccir does", verify_emitted, q.final)]
     else:
         try:
             evidence = check_exact(q.final, driven, vectors=q.vectors)

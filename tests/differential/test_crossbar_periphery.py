@@ -131,6 +131,28 @@ def test_registers_beside_numbers_are_driven_in_native_code(tmp_path: Path) -> N
         "none: @machine_y reads its tiles 3 times a step, and a wrapper with registers reads once")
 
 
+def test_a_quantized_network_runs_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digits of examples/07_digits_mlp in 4 bits: every table, mode and printed program gives the same digits."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "examples" / "07_digits_mlp"))
+    from network import DATA, digits
+    calibration = {"image": DATA["calibration"], "labels": DATA["calibration_labels"]}
+    module = circuitc.run_passes(digits(), "quantize{weights=i4,activations=4},narrow", calibration=calibration)
+    build = circuitc.compile(module, "crossbar", out=tmp_path / "b", vectors=10,
+                             options={"array": "rram-128", "encoding": "diff_pair"})
+    levels = {c.artefact: c.evidence.level for c in build.certificate.claims}
+    assert levels["map.json"] == "proved"
+    assert levels["digits.v"] == "simulated" or shutil.which("iverilog") is None
+    program = circuitc.crossbar.load(tmp_path / "b")
+    assert program.faults() == []
+    assert all(f.nominal for f in program.certificate())
+    images = {"image": DATA["test"]}
+    wanted = circuitc.run(module, images)["digit"]
+    assert (wanted == DATA["test_labels"]).mean() > 0.96
+    assert np.array_equal(program.run(images, "ideal")["digit"], wanted)
+    assert np.array_equal(program.run(images, "ir")["digit"], wanted)   # as certified
+    assert np.array_equal(circuitc.jit(tmp_path / "b" / "periphery.ccir")(DATA["test"]), wanted)
+
+
 DRIVER = r"""
 #include <stdio.h>
 #include "linear.h"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from circuitc.diagnostics import CircuitError
 
 from .array import Array
@@ -11,27 +13,31 @@ from .encoding import ENCODINGS
 from .mapping import map_region
 from .readout import read_outputs
 from .regions import Region
-from .sections import Wire
+from .tile import NONE
 
-EFFORT = 2000   # of packing, for an estimate
+EFFORT = 2000   # of packing, and
+SOLVED = 4      # tiles that are solved, for an estimate
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cost:
-    """What an encoding takes, the most important first."""
+    """What an encoding takes, the most important first.
 
-    uncertain: int     # outputs that are not certified nominal, even if wires dropped nothing
+    `uncertain` is the share of sensed signals that are not certified nominal, of the first tiles, wires included.
+    """
+
+    uncertain: float
     decisions: int     # of comparators and converters, for one read of all tiles
     tiles: int
     devices: int
 
     def __str__(self) -> str:
         return f"{self.decisions} decisions a read, {self.tiles} tiles, {self.devices} devices" + (
-            f", {self.uncertain} outputs uncertain" if self.uncertain else "")
+            f", {self.uncertain:.0%} of the signals uncertain" if self.uncertain else "")
 
 
 def chosen_encoding(region: Region, array: Array) -> tuple[str, str]:
-    """Give the name of the cheapest encoding and why: what each that fits would cost, without wires.
+    """Give the name of the cheapest encoding and why: what each that fits would cost.
 
     Of equal ones the first in the table is taken.
     """
@@ -52,7 +58,10 @@ def chosen_encoding(region: Region, array: Array) -> tuple[str, str]:
 
 def _cost(region: Region, array: Array, name: str) -> Cost:
     mapped = map_region(region, array, wish=name, effort=EFFORT)
-    outputs = read_outputs(mapped, replace(array, wire=Wire(0.0, 0.0, 0.0, 0.0)))
-    decisions = sum(len(o.columns) for o in outputs if o.kind != "constant")
-    return Cost(sum(not o.nominal for o in outputs), decisions, len(mapped.tiles),
+    certain: list[bool] = []
+    for output in read_outputs(replace(mapped, tiles=mapped.tiles[:SOLVED]), array):
+        certain += [s.certified for s in output.sums] if output.gate is None else [output.gate.certified]
+    decisions = sum(len(np.unique(np.stack([t.column_output, t.column_slice])[:, t.column_output != NONE], axis=1).T)
+                    for t in mapped.tiles)
+    return Cost(1 - sum(certain) / len(certain) if certain else 0.0, decisions, len(mapped.tiles),
                 sum(int(t.used.sum()) for t in mapped.tiles))
