@@ -73,7 +73,8 @@ def bundle_of(module: Module, folder: Path, rows: int, cols: int, **options: str
 
 def dense(inputs: int, outputs: int) -> Module:
     w = np.random.default_rng(3).integers(-1, 2, (outputs, inputs)).tolist()
-    return parse_module(f"const #w : i2[{outputs},{inputs}] = {w}\nfunc @f(%x: u2[{inputs}]) -> (%y: i9[{outputs}]) once "
+    return parse_module(f"const #w : i2[{outputs},{inputs}] = {w}\n"
+                        f"func @f(%x: u2[{inputs}]) -> (%y: i9[{outputs}]) once "
                         '{\n  %y = contract #w, %x {spec="ij,j->i"} : i9[' + f"{outputs}]\n  return %y\n}}\n")
 
 
