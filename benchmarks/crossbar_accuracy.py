@@ -2,8 +2,8 @@
 
     python benchmarks/crossbar_accuracy.py [mnist.npz] [--seeds 10] [--images 1000] [--figure accuracy.svg]
 
-With MNIST (a file with `x_test`, `y_test`, `x_train`, `y_train`) the network is examples/11_mnist_arrays, without it the
-digits of examples/07_digits_mlp. Both are quantized to 4 bits and compiled for the preset rram-128. Each seed is an
+With MNIST (a file with `x_test`, `y_test`, `x_train`, `y_train`) the network is examples/11_mnist_arrays, without it
+the digits of examples/07_digits_mlp. Both are quantized to 4 bits and compiled for the preset rram-128. Each seed is an
 array of its own, all of whose tiles are solved exactly. The figure needs matplotlib.
 """
 

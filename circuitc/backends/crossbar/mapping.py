@@ -39,8 +39,8 @@ class Mapped:
         return int(np.count_nonzero(np.unique(tiles, return_counts=True)[1] > 1)) if len(tiles) else 0
 
 
-def map_region(region: Region, array: Array, *, wish: str = "diff_pair", why: str = "asked for", seed: int = 0, effort: int = 80_000,
-               faults: Sequence[Any] = ()) -> Mapped:
+def map_region(region: Region, array: Array, *, wish: str = "diff_pair", why: str = "asked for", seed: int = 0,
+               effort: int = 80_000, faults: Sequence[Any] = ()) -> Mapped:
     """Pack the outputs into tiles in an encoding, and place them, dodging the faults that are known.
 
     `faults` holds for each tile, in order, its [rows, columns] of fault codes; tiles without one are healthy.

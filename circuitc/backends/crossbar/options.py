@@ -17,8 +17,8 @@ _CHOICES = {"encoding": ("auto", *ENCODINGS), "spice": ("false", "true"), "certi
 class Options:
     """What can be chosen: the array (a preset or a hardware file), how weights are held, and what is written beside.
 
-    `native` adds the digital side as native code. `faults` is a CSV file `tile,row,col,kind`, `channels` a channel map in TOML, `certify` the certificate that
-    every output must have.
+    `faults` is a CSV file `tile,row,col,kind`, `channels` a channel map in TOML, `certify` the certificate that every
+    output must have; `periphery` and `native` say whether the digital side is printed, and as native code too.
     """
 
     array: str = "rram-128"

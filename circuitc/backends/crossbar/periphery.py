@@ -1,7 +1,7 @@
 """The digital side as Verilog and native code: both print one program, in which each tile is a func (`driven.py`).
 
-In Verilog a tile is a module `array_tile_N(wl, out)`, which stands for the analog part: `wl` are its wordlines, `out` the
-decisions of its comparators and the codes of its converters. A behavioural model of each (whole numbers, no physics)
+In Verilog a tile is a module `array_tile_N(wl, out)`, which stands for the analog part: `wl` are its wordlines, `out`
+the decisions of its comparators and the codes of its converters. A behavioural model of each (whole numbers, no physics)
 is in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined. In native code a tile is a weak function, so a program that
 drives an instrument links its own in its place.
 """
@@ -77,7 +77,8 @@ def _verilog(design: Design, driven: Module) -> Emission:
     for mounted in design.regions:
         reads = len(mounted.mapped.region.planes) * mounted.mapped.region.times
         if reads > 1 and driven.entry.schedule == design.module.entry.schedule:
-            raise error(f"@{mounted.name} reads its tiles {reads} times a step, and a wrapper with registers reads once")
+            raise error(f"@{mounted.name} reads its tiles {reads} times a step, and a wrapper with registers reads "
+                        "once")
     tiles = {name: f for name, f in driven.funcs.items() if f.target == TARGET}
     hollow = driven
     for func in tiles.values():
@@ -116,7 +117,8 @@ def _model(mounted: Mounted, tile: int, fields: list[Field]) -> Iterator[str]:
         terms = [_term(r, int(step[r]), width) for r in step.nonzero()[0].tolist()]
         sums.append(f"  s{index} = {' + '.join([*terms, _number(-offset, width)])};")
         widths.append(width)
-    said = [f"s{k} >= {_number(comparison(mounted, f), w)}" if f.output.kind == "comparator" else f"s{k}[{f.width - 1}:0]"
+    said = [f"s{k} >= {_number(comparison(mounted, f), w)}" if f.output.kind == "comparator" else
+            f"s{k}[{f.width - 1}:0]"
             for k, (f, w) in enumerate(zip(fields, widths, strict=True))]
     yield f"reg [{steps.shape[1] - 1}:0] driven;"
     yield f"reg [{fields[-1].low + fields[-1].width - 1}:0] said;"

@@ -73,7 +73,8 @@ class LLVM:
         targets.optimise(linked, tm)
         code = tm.emit_object(linked)
         library = _shared_library(code)
-        stand_ins = tuple(f for f in reachable(module) if f.target and isinstance(f.body, Graph) and f is not module.entry)
+        stand_ins = tuple(f for f in reachable(module)
+                          if f.target and isinstance(f.body, Graph) and f is not module.entry)
         face = Face(module.entry, prefix, unit.scratch[module.entry.name], tuple(unit.sites), processor.cpu, stand_ins)
         figures = {**unit.figures, "cpu": processor.cpu, "vector bits": processor.vector_bits,
                    "scratch bytes": face.scratch, "object bytes": len(code),
