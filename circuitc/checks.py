@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -269,28 +270,37 @@ def _periphery(q: Question) -> Iterator[Claim]:
     """Compare the digital side, with its models of the tiles, with the program: as Verilog and as native code."""
     files, name = q.emission.files, str(q.emission.figures["periphery"])
     driven = parse_module(files[PROGRAM].decode(), PROGRAM)
-    if q.final.entry.schedule == driven.entry.schedule:
-        shown = [("and its models of the tiles compute what program.ccir does", verify_emitted, q.final)]
+    method = "auto" if q.prove else "random"
+    same = q.final.entry.schedule == driven.entry.schedule
+    against = q.final if same else driven
+    verify_text = partial(verify_emitted, against, seconds=q.seconds, method=method, vectors=q.vectors)
+    shown: list[tuple[str, Callable[[str, Mapping[str, Any]], Verdict]]] = []
+    if same:
+        shown.append(("and its models of the tiles compute what program.ccir does", verify_text))
     else:
+        yield _claim_of(q, PROGRAM, "answers calls as program.ccir does", _interpreted(q, driven))
+        if q.prove:
+            shown.append(("computes each step as periphery.ccir does", verify_text))
+        shown.append(("answers whole calls as periphery.ccir does", partial(_played, driven, vectors=q.vectors)))
+    for says, check in shown if name in files else ():
         try:
-            evidence = check_exact(q.final, driven, vectors=q.vectors)
-        except InternalError as e:
-            raise InternalError(f"what was emitted is wrong: {e}") from e
-        found = Evidence(evidence["level"], evidence.get("vectors", 0), "interpreter", note=evidence.get("reason", ""))
-        verdict = Verdict("equal" if found.is_complete else "unknown", found, artefact=digest(files[PROGRAM]))
-        yield _claim_of(q, PROGRAM, "answers calls as program.ccir does", verdict)
-        shown = [("computes each step as periphery.ccir does", verify_emitted, driven)] if q.prove else []
-        shown.append(("answers whole calls as periphery.ccir does", _played, driven))
-    for says, check, against in shown if name in files else ():
-        options = {} if check is _played else {"seconds": q.seconds, "method": "auto" if q.prove else "random"}
-        try:
-            verdict = check(against, files[name].decode(), q.emission.ports, vectors=q.vectors, **options)
+            verdict = check(files[name].decode(), q.emission.ports)
         except ToolTimeout as e:
             verdict = Verdict("unknown", Evidence("not_checked", note=e.diagnostics[0].message))
         yield _claim_of(q, name, says, verdict)
     library = next((n for n in files if n.endswith(".so")), "")
     if library:
         yield from _library(q, library, driven, json.loads(files[NATIVE_PORTS]))
+
+
+def _interpreted(q: Question, driven: Module) -> Verdict:
+    """Run the program and its driven form on the same vectors."""
+    try:
+        found = check_exact(q.final, driven, vectors=q.vectors)
+    except InternalError as e:
+        raise InternalError(f"what was emitted is wrong: {e}") from e
+    evidence = Evidence(found["level"], found.get("vectors", 0), "interpreter", note=found.get("reason", ""))
+    return Verdict("equal" if evidence.is_complete else "unknown", evidence, artefact=digest(q.emission.files[PROGRAM]))
 
 
 def _played(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int) -> Verdict:

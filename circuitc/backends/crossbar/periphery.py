@@ -1,9 +1,9 @@
 """The digital side as Verilog and native code: both print one program, in which each tile is a func (`driven.py`).
 
 In Verilog a tile is a module `array_tile_N(wl, out)`, which stands for the analog part: `wl` are its wordlines, `out`
-the decisions of its comparators and the codes of its converters. A behavioural model of each (whole numbers, no physics)
-is in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined. In native code a tile is a weak function, so a program that
-drives an instrument links its own in its place.
+the decisions of its comparators and the codes of its converters. A behavioural model of each (whole numbers, no
+physics) is in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined. In native code a tile is a weak function, so a
+program that drives an instrument links its own in its place.
 """
 
 from __future__ import annotations
