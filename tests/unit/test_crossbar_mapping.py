@@ -15,6 +15,8 @@ from circuitc.backends.crossbar.faults import (
     place,
 )
 from circuitc.backends.crossbar.packing import Block, pack
+from circuitc.ir import parse_module
+from circuitc.passes import run_passes
 
 
 def covered(blocks: list[Block], shape: tuple[int, int]) -> np.ndarray:
@@ -99,3 +101,20 @@ def test_few_faults_are_dodged_altogether(seed: int) -> None:
     w = rng.choice([-1, 0, 1], p=[0.1, 0.8, 0.1], size=(64, 64))
     faults = rng.choice([HEALTHY, STUCK_HRS, STUCK_LRS], p=[0.98, 0.01, 0.01], size=(2, 64, 64))
     assert place(w, *attainable_pairs(*faults, 1)).residual == 0
+
+
+def test_regions_do_not_lean_on_what_is_known_outside() -> None:
+    """The product's type holds because x is at most 1, which the region cannot see; and %z leans on the product."""
+    module = parse_module("""
+const #one : u2[2] = [1, 1]
+const #w : i3[1,2] = [[3, 3]]
+const #c : bit[1] = [1]
+func @f(%x: u2[2]) -> (%z: i4[1]) once {
+  %low = min %x, #one : u2[2]
+  %y = contract #w, %low {spec="ij,j->i"} : i4[1]
+  %z = add %y, #c : i4[1]
+  return %z
+}
+""")
+    outlined = run_passes(module, "partition")   # verified and compared
+    assert [f.target for f in outlined.funcs.values()] == ["", "crossbar"]
