@@ -16,21 +16,24 @@ entries of tables, and no proof: vectors in Icarus, where it is installed.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from circuitc.backends.base import Emission
+from circuitc.backends.crossbar.driven import NATIVE_PORTS, PROGRAM
 from circuitc.backends.lim.bundle import OPS
 from circuitc.diagnostics import CircuitError, Diagnostic, InternalError
-from circuitc.ir import Func, Graph, Module, random_raw, run
-from circuitc.passes import sample_inputs
+from circuitc.ir import Func, Graph, Module, parse_module, random_raw, run
+from circuitc.passes import check_exact, sample_inputs
 from circuitc.passes.check import FED_BACK_STEPS, comparable, fed_back
 from circuitc.proof import (
     Certificate,
@@ -48,9 +51,10 @@ from circuitc.proof import (
 )
 from circuitc.proof.certificate import digest
 from circuitc.proof.emitted import MAX_YOSYS_LINES
-from circuitc.tools import tool_version
+from circuitc.tools import ToolTimeout, find_tool, tool_version
 
 MAX_CALLS = 10_000         # of a clocked design that simulation plays, with stalls; each is several cycles
+MAX_PLAYED = 100           # of a design with models of tiles in it, which has some thousand sums
 MAX_TABLE_ENTRIES = 500    # that Yosys reads, each some 7 ms: the softmax of four numbers, 3,300 of them, took it 25 s
 TOLERANCE = 1e-5           # of the largest magnitude: the order of a float contraction is free
 
@@ -232,12 +236,17 @@ def _gate_list(check: Callable[..., Verdict]) -> Check:
 
 def _llvm(q: Question) -> Iterator[Claim]:
     """Run the emitted shared library in this process on vectors, and compare with the interpreter."""
-    from circuitc.backends.llvm import load_library
-
     name = next((n for n in q.emission.files if n.endswith(".so")), "")
     if not name:
         yield q.unchecked("there was no C compiler to link the object file with")
         return
+    yield from _library(q, name, q.final, q.emission.ports)
+
+
+def _library(q: Question, name: str, called: Module, ports: Mapping[str, Any]) -> Iterator[Claim]:
+    """Call a shared library that was made of `called`, which has the ports of the program."""
+    from circuitc.backends.llvm import load_library
+
     func, rng = q.final.entry, np.random.default_rng(0)
     inputs = sample_inputs(func, q.vectors, rng)
     state = {r.name: random_raw(r.type, q.vectors, rng) for r in func.registers if r.initial is None}
@@ -248,7 +257,7 @@ def _llvm(q: Question) -> Iterator[Claim]:
         return
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_bytes(q.emission.files[name])
-        native = load_library(Path(folder) / name, q.final, q.emission.ports)
+        native = load_library(Path(folder) / name, called, ports)
         _compare(name, wanted, native.run(inputs, state=state), func)
     part = f", outputs of steps on the first {FED_BACK_STEPS} (floats are fed back)" if fed_back(func) else ""
     verdict = Verdict("unknown", Evidence("simulated", q.vectors, f"random vectors{part}"), reader="this process",
@@ -278,12 +287,8 @@ def _crossbar(q: Question) -> Iterator[Claim]:
     else:
         verdict = _ours(lambda: verify_bundle(q.final, q.emission.files))
         yield q.claim("and its table hold the regions of program.ccir", verdict, q.final)
-    name = str(figures["periphery"])
-    if name in q.emission.files and not figures["wrong_weights"]:
-        verdict = verify_emitted(q.final, q.emission.files[name].decode(), q.emission.ports, seconds=q.seconds,
-                                 method="auto" if q.prove else "random", vectors=q.vectors)
-        same = q.claim("and its models of the tiles compute what program.ccir does", verdict, q.final)
-        yield replace(same, claim=same.claim.replace(q.main, name, 1), artefact=name)
+    if not figures["wrong_weights"] and PROGRAM in q.emission.files:
+        yield from _periphery(q)
     if kind := figures.get("certify"):
         verdict = _ours(lambda: certify_bundle(q.emission.files, kind))
         yield q.claim(f"reads every output right ({_CERTIFIED[kind]})", verdict, q.final)
@@ -304,6 +309,54 @@ def _lim(q: Question) -> Iterator[Claim]:
             return
     raise TooLittleEvidence(Diagnostic(f"the program was not proved equal to {q.wanted} in {q.seconds:g} s",
                                        help="give it more with --time, or take what is not checked: --no-verify"))
+
+
+def _periphery(q: Question) -> Iterator[Claim]:
+    """Compare the digital side, with its models of the tiles, with the program: as Verilog and as native code."""
+    files, name = q.emission.files, str(q.emission.figures["periphery"])
+    driven = parse_module(files[PROGRAM].decode(), PROGRAM)
+    method = "auto" if q.prove else "random"
+    same = q.final.entry.schedule == driven.entry.schedule
+    against = q.final if same else driven
+    verify_text = partial(verify_emitted, against, seconds=q.seconds, method=method, vectors=q.vectors)
+    shown: list[tuple[str, Callable[[str, Mapping[str, Any]], Verdict]]] = []
+    if same:
+        shown.append(("and its models of the tiles compute what program.ccir does", verify_text))
+    else:
+        yield _claim_of(q, PROGRAM, "answers calls as program.ccir does", _interpreted(q, driven))
+        if q.prove:
+            shown.append(("computes each step as periphery.ccir does", verify_text))
+        shown.append(("answers whole calls as periphery.ccir does", partial(_played, driven, vectors=q.vectors)))
+    for says, check in shown if name in files else ():
+        try:
+            verdict = check(files[name].decode(), q.emission.ports)
+        except ToolTimeout as e:
+            verdict = Verdict("unknown", Evidence("not_checked", note=e.diagnostics[0].message))
+        yield _claim_of(q, name, says, verdict)
+    library = next((n for n in files if n.endswith(".so")), "")
+    if library:
+        yield from _library(q, library, driven, json.loads(files[NATIVE_PORTS]))
+
+
+def _interpreted(q: Question, driven: Module) -> Verdict:
+    """Run the program and its driven form on the same vectors."""
+    try:
+        found = check_exact(q.final, driven, vectors=q.vectors)
+    except InternalError as e:
+        raise InternalError(f"what was emitted is wrong: {e}") from e
+    evidence = Evidence(found["level"], found.get("vectors", 0), "interpreter", note=found.get("reason", ""))
+    return Verdict("equal" if evidence.is_complete else "unknown", evidence, artefact=digest(q.emission.files[PROGRAM]))
+
+
+def _played(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int) -> Verdict:
+    engine = "icarus" if find_tool("iverilog") is not None and find_tool("vvp") is not None else "yosys"
+    return simulate_emitted(module, text, ports, vectors=min(vectors, MAX_PLAYED), engine=engine)
+
+
+def _claim_of(q: Question, name: str, says: str, verdict: Verdict) -> Claim:
+    """Claim something of a file that is not the main one."""
+    same = q.claim(says, verdict, q.final)
+    return replace(same, claim=f"{name} {says}", artefact=name)
 
 
 _CERTIFIED = {"nominal": "conductances on target", "window": "conductances anywhere in their windows"}

@@ -22,6 +22,7 @@ from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.measured import run_measured
 from circuitc.simulation.crossbar.modes import run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
 
@@ -66,6 +67,10 @@ class Program:
         Raw numbers go in and come out, as with `circuitc.run`.
         """
         return run_mode(self.module, self.bundle, inputs, mode)
+
+    def run_measured(self, inputs: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
+        """Run it on conductances that were measured: a CSV file `tile,row,col,g_S`."""
+        return run_measured(self.module, self.bundle, inputs, path)
 
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""

@@ -26,16 +26,19 @@ class CrossbarMode(StrEnum):
     IR = "ir"
     IR_FAST = "ir-fast"
     SPICE = "spice"
+    MEASURED = "measured"
     CERTIFY = "certify"
 
 
 def on_arrays(folder: Path, mode: CrossbarMode, inputs: Callable[[Func], Mapping[str, Any]], seeds: int, first: int,
-              seconds: float | None, out: Path | None, as_json: bool) -> None:
+              seconds: float | None, measured: Path | None, out: Path | None, as_json: bool) -> None:
     """Run the program of a bundle on its tiles, and compare with the interpreter; exit status 1 where they differ."""
     from circuitc import crossbar
 
     if not folder.is_dir():
         raise error(f"{folder}: is not a bundle", help="compile the model with --target crossbar first")
+    if (mode is CrossbarMode.MEASURED) != (measured is not None):
+        raise error("--mode measured needs --measured FILE.csv, and no other mode takes it")
     program = crossbar.load(folder)
     if mode is CrossbarMode.CERTIFY:
         _certify(program, as_json)
@@ -48,7 +51,7 @@ def on_arrays(folder: Path, mode: CrossbarMode, inputs: Callable[[Func], Mapping
         if mode is CrossbarMode.MC:
             _monte_carlo(program, raw, wanted, seeds, first, seconds, as_json)
             return
-        result = program.run(raw, mode.value)
+        result = program.run(raw, mode.value) if measured is None else program.run_measured(raw, measured)
     _compared(program, mode, wanted, result, out, as_json)
 
 

@@ -85,6 +85,8 @@ def simulate_command(
     seeds: Annotated[int, typer.Option(help="How many arrays --mode mc makes.", min=1)] = 20,
     seconds: Annotated[float | None, typer.Option(help="Age of the array in seconds, for drift in --mode mc.",
                                                   show_default=False)] = None,
+    measured: Annotated[Path | None, typer.Option(help="Conductances for --mode measured: CSV tile,row,col,g_S.",
+                                                  show_default=False)] = None,
     inputs: Inputs = None,
     out: Outputs = None,
     exhaustive: Exhaustive = False, random: Random = 0, steps: Steps = 8, seed: Seed = 0,
@@ -97,7 +99,7 @@ def simulate_command(
     """
     if target is SimulationTarget.CROSSBAR:
         on_arrays(model, mode, lambda f: chosen_inputs(f, inputs, exhaustive, random, steps, seed), seeds, seed,
-                  seconds, out, as_json)
+                  seconds, measured, out, as_json)
         return
     module = open_build(model)[0] if model.is_dir() else load(
         model, options=pairs_of(model_option or (), "--model-option"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from circuitc.diagnostics import CircuitError
-from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value, module_of, verify_module
+from circuitc.ir import Builder, Func, Graph, Module, Node, Port, Value, smallest
 from circuitc.ir.graph import rebuild
+from circuitc.ir.ranges import value_ranges
 
 from .base import Context, Pass
 from .widen import copy_widened
@@ -56,18 +56,26 @@ class _Outliner:
         self.taken = {*module.funcs, *(r.name for r in regions)}
 
     def outline(self, graph: Graph) -> Graph:
-        """Give the graph with its regions called; what leans on ranges of their weights is computed in wider types."""
-        if not any(computed_operand(graph.nodes, n) is not None for n in graph.nodes):
-            return graph
+        """Give the graph with its regions called.
+
+        What the ranges of weights proved is not seen behind a call: nodes that come after one are cut to their types.
+        """
+        behind: set[Value] = set()
 
         def rule(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value | None:
             at = computed_operand(builder.nodes, _on(node, operands))
-            if at is None:
-                return copy_widened(builder, node, operands)
-            region = self._region(builder, node, operands, at)
-            y = builder.call(region.name, "y", region.outputs[0].type, operands[at], name=node.name, origin=node.origin)
-            return y if region.outputs[0].type == node.type else builder.apply(
-                "requantize", y, type=node.type, rounding="floor", overflow="wrap", origin=node.origin)
+            if at is not None:
+                region = self._region(builder, node, operands, at)
+                y = region.outputs[0].type
+                made = builder.call(region.name, "y", y, operands[at], name=node.name, origin=node.origin)
+                if y != node.type:
+                    made = builder.apply("requantize", made, type=node.type, rounding="floor", overflow="wrap")
+            elif behind.isdisjoint(operands):
+                return None
+            else:
+                made = copy_widened(builder, node, operands)
+            behind.add(made)
+            return made
 
         return rebuild(graph, rule)
 
@@ -75,14 +83,26 @@ class _Outliner:
         inner = Builder()
         x = inner.input("x", outer.type(operands[at]))
         copied = [x if k == at else inner.copy(outer.nodes[v], ()) for k, v in enumerate(operands)]
-        y = inner.copy(node, copied)
+        result = copy_widened(inner, node, copied)
+        if inner.nodes[result].op != node.op:  # cut to its type, which leaned on what is known of x
+            result = self._exact(inner, node, copied)
+        body = inner.finish([result])
         name = self._free(f"{self.func.name}_{node.name}")
-        region = Func(name, (Port("x", inner.type(x)),), (Port("y", node.type),), inner.finish([y]), target=self.target)
-        if not _stands_alone(region):  # its type leans on a range of x that the port's type does not show
-            y = inner.apply(node.op, *copied, name=node.name, origin=node.origin, span=node.span, **node.attributes)
-            region = replace(region, outputs=(Port("y", inner.type(y)),), body=_alone(inner, y))
+        region = Func(name, (Port("x", outer.type(operands[at])),), (Port("y", inner.type(result)),), body,
+                      target=self.target)
         self.regions.append(region)
         return region
+
+    @staticmethod
+    def _exact(inner: Builder, node: Node, copied: Sequence[Value]) -> Value:
+        """Compute a node in its declared type where weights alone prove it, else in the least type that they prove."""
+        wide = inner.apply(node.op, *copied, **node.attributes)
+        found = value_ranges(inner.finish([wide]))[wide]
+        assert found is not None, "regions are exact"
+        if found.inside(node.type):
+            return inner.copy(node, copied)
+        least = smallest(int(found.low.min()), int(found.high.max()), node.type.fraction, node.type.shape)
+        return inner.apply(node.op, *copied, type=least, name=node.name, origin=node.origin, **node.attributes)
 
     def _free(self, wish: str) -> str:
         name, count = wish, 1
@@ -90,19 +110,6 @@ class _Outliner:
             name, count = f"{wish}_{count}", count + 1
         self.taken.add(name)
         return name
-
-
-def _stands_alone(region: Func) -> bool:
-    try:
-        verify_module(module_of(region))
-    except CircuitError:
-        return False
-    return True
-
-
-def _alone(b: Builder, y: Value) -> Graph:
-    """Give the graph of one value, without what was built before it."""
-    return rebuild(b.finish([y]))
 
 
 def _on(node: Node, operands: tuple[Value, ...]) -> Node:

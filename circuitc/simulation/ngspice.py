@@ -29,10 +29,10 @@ def spice_currents(conductances: Any, volts: Any, wires: Wires = IDEAL, *, secon
         raw = folder / _RESULT
         if not raw.is_file():
             raise ToolFailed("ngspice", done)
-        return _read_raw(raw.read_text())
+        return read_raw(raw.read_text())
 
 
-def _read_raw(text: str) -> NDArray[np.float64]:
+def read_raw(text: str) -> NDArray[np.float64]:
     """Read the sense currents of a one-point raw file in ASCII: numbered names, then a number and a value a line.
 
     ngspice lists one of the currents a second time as the point's scale, so they are taken by name.

@@ -19,6 +19,7 @@ from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import read_bundle
 from circuitc.simulation.crossbar.certificates import findings
 from circuitc.simulation.crossbar.exports import EXPORTS, export
+from circuitc.simulation.crossbar.measured import read_measured, run_measured
 from circuitc.simulation.crossbar.modes import run_mode
 from circuitc.simulation.crossbar.montecarlo import agreement, interval, trials
 
@@ -79,7 +80,7 @@ def test_the_same_input_gives_the_same_bytes(hardware: Path) -> None:
     first, second = (files(layers(), hardware, seed="3", spice="true") for _ in range(2))
     assert first == second
     netlists = [f"tile_00{k}.cir" for k in range(3)]
-    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", "net.v", *netlists}
+    assert {*first} == {"map.json", "cells.csv", "array.toml", "tiles.npz", "net.v", "periphery.ccir", *netlists}
 
 
 def test_each_column_of_the_table_is_what_the_tiles_say(hardware: Path) -> None:
@@ -337,3 +338,27 @@ def test_a_bundle_is_opened_as_an_object(hardware: Path, tmp_path: Path) -> None
     table = tmp_path / "b" / "cells.csv"
     table.write_text(table.read_text().replace(",none,0,0\n", ",none,0,00\n"))
     assert bundle.faults() == ["cells.csv changed since the bundle was made"]
+
+
+def test_measured_conductances_take_the_place_of_targets(hardware: Path, tmp_path: Path) -> None:
+    module = layers()
+    bundle = read_bundle(files(module, hardware))
+    x = sample_inputs(module.entry, 64, np.random.default_rng(1))
+    path = tmp_path / "measured.csv"
+    path.write_text("tile,row,col,g_S\n")
+    assert np.array_equal(run_measured(module, bundle, x, path)["y"], run_mode(module, bundle, x, "ir")["y"])
+    everything = np.argwhere(bundle.levels >= 0).tolist()
+    path.write_text("tile,row,col,g_S\n" + "".join(f"{t},{r},{c},0\n" for t, r, c in everything))
+    assert read_measured(path, bundle).max() == 0
+    assert len(np.unique(run_measured(module, bundle, x, path)["y"], axis=0)) == 1   # no current, one answer
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("0,0,0", "expected 4 fields"), ("9,0,0,1e-6", "tile is '9'"), ("0,0,0,-1", "expected siemens"),
+    ("0,0,0,nan", "expected siemens"), ("0,0,0,x", "expected siemens"), ("0,0,0,1e-6\n0,0,0,1e-6", "listed twice")])
+def test_measurements_that_are_none_are_refused(line: str, said: str, hardware: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(files(layers(), hardware, periphery="false"))
+    path = tmp_path / "measured.csv"
+    path.write_text(f"tile,row,col,g_S\n{line}\n")
+    with pytest.raises(CircuitError, match=said):
+        read_measured(path, bundle)

@@ -114,3 +114,20 @@ func @main(%x: u4[2]) -> (%y: u5[1]) once {
 """
     after = run_passes(parse_module(text), "partition")
     assert after.facts["passes"][0]["evidence"]["level"] == "exhausted"
+
+
+def test_regions_do_not_lean_on_what_is_known_outside() -> None:
+    """The product's type holds because x is at most 1, which the region cannot see; and %z leans on the product."""
+    module = parse_module("""
+const #one : u2[2] = [1, 1]
+const #w : i3[1,2] = [[3, 3]]
+const #c : bit[1] = [1]
+func @f(%x: u2[2]) -> (%z: i4[1]) once {
+  %low = min %x, #one : u2[2]
+  %y = contract #w, %low {spec="ij,j->i"} : i4[1]
+  %z = add %y, #c : i4[1]
+  return %z
+}
+""")
+    outlined = run_passes(module, "partition")   # verified and compared
+    assert [f.target for f in outlined.funcs.values()] == ["", "crossbar"]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitc.backends.crossbar.array import Array
-from circuitc.backends.crossbar.encoding import ENCODINGS, choose_encoding, encode
+from circuitc.backends.crossbar.choosing import chosen_encoding
+from circuitc.backends.crossbar.encoding import ENCODINGS, encode, find_encoding
 from circuitc.backends.crossbar.faults import STUCK_HRS, STUCK_LRS
 from circuitc.backends.crossbar.mapping import Mapped, map_region
 from circuitc.backends.crossbar.readout import Output, read_outputs
@@ -89,7 +90,7 @@ def answer(module: Module, x: np.ndarray) -> np.ndarray:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 3), st.sampled_from(["auto", *ENCODINGS]),
+@given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 3), st.sampled_from(list(ENCODINGS)),
        st.sampled_from(["spin", "bit"]), st.integers(2, 4), st.integers(0, 10**6))
 def test_threshold_layers_are_rebuilt_from_their_tiles(tmp_path_factory, inputs: int, outputs: int, top: int, wish: str,
                                                        kind: str, levels: int, seed: int) -> None:
@@ -108,7 +109,7 @@ def test_threshold_layers_are_rebuilt_from_their_tiles(tmp_path_factory, inputs:
 
 @settings(deadline=None, max_examples=50)
 @given(st.sampled_from([("ij,j->i", "{i}", "xw"), ("jk,ij->ki", "{i},{k}", "xw"), ("kj,ij->ki", "{k},{i}", "xw")]),
-       st.sampled_from(["u3", "i4", "bit", "spin"]), st.sampled_from(["auto", "diff_pair", "dual_rail", "offset"]),
+       st.sampled_from(["u3", "i4", "bit", "spin"]), st.sampled_from(["diff_pair", "dual_rail", "offset"]),
        st.integers(1, 12), st.integers(1, 5), st.integers(1, 3), st.integers(0, 10**6))
 def test_products_are_rebuilt_from_their_tiles(tmp_path_factory, form: tuple, kind: str, wish: str, inputs: int,
                                                outputs: int, times: int, seed: int) -> None:
@@ -193,11 +194,24 @@ def test_digits_of_weights_lie_in_slices(tmp_path: Path) -> None:
 def test_wishes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     r = region(gates(np.array([[1, -1]]), np.array([0])))
     with pytest.raises(CircuitError, match="negative weights, which the encoding single"):
-        choose_encoding(r, "single")
+        find_encoding(r, "single")
     with pytest.raises(CircuitError, match=r"no encoding 'diffpair'.*did you mean diff_pair"):
-        choose_encoding(r, "diffpair")
+        find_encoding(r, "diffpair")
     with pytest.raises(CircuitError, match="needs 2 columns"):
         map_region(r, array(tmp_path, cols=1))
+
+
+@pytest.mark.parametrize(("weights", "rows", "cols", "wanted"), [
+    (np.ones((1, 3)), 8, 8, "single"),                 # off currents of three inputs are small enough
+    (np.array([[1, -1, 1]]), 8, 8, "diff_pair"),       # as good as dual_rail, and first
+    (np.array([[1, -1]] * 8), 4, 8, "dual_rail"),      # half the bitlines: one tile, not two
+    (np.array([[1, -1]]), 4, 1, "dual_rail"),          # nothing else fits
+    (np.array([[-1, 2, -1]]), 3, 4, "diff_pair")])
+def test_auto_takes_what_is_cheapest(weights: np.ndarray, rows: int, cols: int, wanted: str, tmp_path: Path) -> None:
+    r = region(product(weights.astype(np.int64), "bit", "j,ij->i", str(weights.shape[1])))
+    name, why = chosen_encoding(r, array(tmp_path, rows=rows, cols=cols))
+    assert name == wanted
+    assert "decisions a read" in why
 
 
 def test_what_an_array_cannot_do_is_said() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from circuitc.backends.crossbar.sensitivity import adjoint_voltages, window_bounds
+from circuitc.backends.crossbar.sensitivity import adjoint_voltages, sensed_currents, window_bounds
 from circuitc.backends.crossbar.transfer import transfer_matrix
 from circuitc.backends.crossbar.wires import IDEAL, Wires
 
@@ -28,6 +28,16 @@ def test_moved_conductances_stay_within_the_bound(wires: Wires, shape: tuple[int
         assert np.all(change <= bound * (1 + 1e-9) + 1e-18)
         reached = max(reached, float((change / np.maximum(bound, 1e-30)).max()))
     assert reached > 0.3   # and it is no empty promise
+
+
+@pytest.mark.parametrize("wires", WIRES, ids=str)
+@pytest.mark.parametrize("shape", [(6, 5), (1, 4), (5, 1)], ids=str)
+def test_the_adjoint_tells_the_currents_too(wires: Wires, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    g = rng.choice([0.0, 1e-5, 1e-3], size=shape)
+    sense = rng.choice([-1.0, 0.0, 1.0], size=(shape[1], 4))
+    currents = sensed_currents(g, 0.1 * g, sense, wires)[0]
+    assert np.allclose(currents, transfer_matrix(g, wires) @ sense, rtol=1e-12, atol=1e-16)
 
 
 @pytest.mark.parametrize("wires", WIRES[:5], ids=str)

@@ -13,7 +13,7 @@ from circuitc.ir import Func, Graph, Module, Port
 from .bundle import bundle_files
 from .design import Design, design_of
 from .options import parse_options, wrong_options
-from .periphery import periphery
+from .periphery import no_periphery, periphery
 from .regions import region_of
 
 
@@ -43,10 +43,11 @@ class Crossbar:
 
     def emit(self, design: Design) -> Emission:
         """Print the bundle."""
-        verilog, said = periphery(design) if design.options.periphery else (None, "not asked for")
-        files = bundle_files(design, verilog.files if verilog else {})
-        ports = verilog.ports if verilog else _ports(design.module.entry)
-        return Emission("map.json", files, ports, {**figures(design), "periphery": said})
+        side = periphery(design) if design.options.periphery else no_periphery("not asked for")
+        files = bundle_files(design, side.files)
+        ports = _ports(design.module.entry) if side.ports is None else side.ports
+        said = {"periphery": side.verilog, "native_periphery": side.native}
+        return Emission("map.json", files, ports, {**figures(design), **said})
 
 
 CROSSBAR = Crossbar()

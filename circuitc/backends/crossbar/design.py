@@ -12,6 +12,7 @@ from circuitc.ir import Module
 
 from .array import Array
 from .channels import Channels
+from .choosing import chosen_encoding
 from .fault_file import read_faults
 from .mapping import Mapped, map_region
 from .options import Options
@@ -64,7 +65,9 @@ def design_of(module: Module, options: Options) -> Design:
     for func in module.funcs.values():
         if func.target != "crossbar":
             continue
-        mapped = map_region(region_of(func), array, wish=options.encoding, seed=options.seed, faults=known[first:])
+        region = region_of(func)
+        name, why = (options.encoding, "asked for") if options.encoding != "auto" else chosen_encoding(region, array)
+        mapped = map_region(region, array, wish=name, why=why, seed=options.seed, faults=known[first:])
         regions.append(Mounted(mapped, tuple(read_outputs(mapped, array)), first))
         first += len(mapped.tiles)
     if array.array.count and first > array.array.count:

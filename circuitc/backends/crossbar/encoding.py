@@ -59,18 +59,14 @@ class Encoded:
     offset: int = 0
 
 
-def choose_encoding(region: Region, wish: str = "auto") -> tuple[Encoding, str]:
-    """Give the encoding for a region and why; a wish that does not fit is refused."""
-    if wish != "auto":
-        if wish not in ENCODINGS:
-            raise error(f"there is no encoding {wish!r}", help=nearest(wish, [*ENCODINGS, "auto"]))
-        if wish == "single" and np.any(region.weights < 0):
-            raise error(f"@{region.name} has negative weights, which the encoding single cannot hold",
-                        help="use diff_pair, dual_rail, offset or auto")
-        return ENCODINGS[wish], "asked for"
-    if region.thresholds is not None:
-        return ENCODINGS["diff_pair"], "threshold gates: off currents cancel, and so does half of the wires' drop"
-    return ENCODINGS["diff_pair"], "sums of signed weights: no offset to subtract"
+def find_encoding(region: Region, name: str) -> Encoding:
+    """Give an encoding by name; one that cannot hold a region's weights is refused."""
+    if name not in ENCODINGS:
+        raise error(f"there is no encoding {name!r}", help=nearest(name, [*ENCODINGS, "auto"]))
+    if name == "single" and np.any(region.weights < 0):
+        raise error(f"@{region.name} has negative weights, which the encoding single cannot hold",
+                    help="use diff_pair, dual_rail, offset or auto")
+    return ENCODINGS[name]
 
 
 def encode(region: Region, encoding: Encoding, levels: int) -> Encoded:

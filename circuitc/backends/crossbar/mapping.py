@@ -11,7 +11,7 @@ import numpy as np
 from circuitc.diagnostics import error
 
 from .array import Array
-from .encoding import Encoded, Encoding, choose_encoding, encode
+from .encoding import Encoded, Encoding, encode, find_encoding
 from .packing import pack
 from .placing import Placer
 from .regions import Region
@@ -39,13 +39,13 @@ class Mapped:
         return int(np.count_nonzero(np.unique(tiles, return_counts=True)[1] > 1)) if len(tiles) else 0
 
 
-def map_region(region: Region, array: Array, *, wish: str = "auto", seed: int = 0, effort: int = 80_000,
-               faults: Sequence[Any] = ()) -> Mapped:
-    """Choose an encoding, pack the outputs into tiles, and place them, dodging the faults that are known.
+def map_region(region: Region, array: Array, *, wish: str = "diff_pair", why: str = "asked for", seed: int = 0,
+               effort: int = 80_000, faults: Sequence[Any] = ()) -> Mapped:
+    """Pack the outputs into tiles in an encoding, and place them, dodging the faults that are known.
 
     `faults` holds for each tile, in order, its [rows, columns] of fault codes; tiles without one are healthy.
     """
-    encoding, why = choose_encoding(region, wish)
+    encoding = find_encoding(region, wish)
     encoded = encode(region, encoding, len(array.levels))
     rows = min(array.array.rows - array.array.spare_rows, array.array.rows_active_max) // len(encoding.row_roles)
     columns = array.array.cols - array.array.spare_cols - (1 if encoding.shared else 0) * encoded.slices

@@ -10,15 +10,15 @@ from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 from .encoding import ENCODINGS
 
 _CHOICES = {"encoding": ("auto", *ENCODINGS), "spice": ("false", "true"), "certify": ("", "nominal", "window"),
-            "periphery": ("true", "false")}
+            "periphery": ("true", "false"), "native": ("false", "true")}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What can be chosen: the array (a preset or a hardware file), how weights are held, and what is written beside.
 
-    `faults` is a CSV file `tile,row,col,kind`, `channels` a channel map in TOML, `certify` the certificate that
-    every output must have.
+    `faults` is a CSV file `tile,row,col,kind`, `channels` a channel map in TOML, `certify` the certificate that every
+    output must have; `periphery` and `native` say whether the digital side is printed, and as native code too.
     """
 
     array: str = "rram-128"
@@ -29,6 +29,7 @@ class Options:
     faults: str = ""
     certify: str = ""
     periphery: bool = True
+    native: bool = False
 
 
 def parse_options(given: Mapping[str, str]) -> Options:
@@ -38,7 +39,7 @@ def parse_options(given: Mapping[str, str]) -> Options:
         raise CircuitError(found)
     texts = {name: given[name] for name in ("array", "encoding", "channels", "faults", "certify") if name in given}
     return Options(**texts, seed=int(given.get("seed", "0")), spice=given.get("spice") == "true",
-                   periphery=given.get("periphery") != "false")
+                   periphery=given.get("periphery") != "false", native=given.get("native") == "true")
 
 
 def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:

@@ -1,200 +1,143 @@
-"""The digital side in Verilog: the program with its regions as modules that drive wordlines and read sense amplifiers.
+"""The digital side as Verilog and native code: both print one program, in which each tile is a func (`driven.py`).
 
-The Verilog backend prints the program; the module of each region is replaced by a wrapper around its tiles. A tile is
-a module of its own, `array_tile_N(wl, out)`, which stands for the analog part: `wl` are its wordlines, `out` the
-decisions of its comparators and the codes of its converters. A behavioural model of each tile (whole numbers, no
-physics) follows in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined.
+In Verilog a tile is a module `array_tile_N(wl, out)`, which stands for the analog part: `wl` are its wordlines, `out`
+the decisions of its comparators and the codes of its converters. A behavioural model of each (whole numbers, no
+physics) is in the file, unless CIRCUITC_ARRAYS_ELSEWHERE is defined. In native code a tile is a weak function, so a
+program that drives an instrument links its own in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from circuitc.backends.base import Emission
+from circuitc.backends.llvm.backend import LLVM
+from circuitc.backends.llvm.header import identifier
 from circuitc.backends.verilog import VERILOG
-from circuitc.backends.verilog import Design as VerilogDesign
-from circuitc.backends.verilog.design import Item, Unit
-from circuitc.backends.verilog.interface import Interface
+from circuitc.backends.verilog.design import Item
 from circuitc.backends.verilog.tree import Lines
-from circuitc.diagnostics import CircuitError
+from circuitc.diagnostics import CircuitError, error
+from circuitc.ir import Func, Module, print_module
 from circuitc.passes import run_passes
 
 from .design import Design, Mounted
-from .readout import Column, Output
-from .tile import NONE, Tile
+from .driven import NATIVE_PORTS, PROGRAM, driven_program
+from .tile_func import TARGET, Field, comparison, fields_of, signals_of, stub
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Some bits of a tile's `out`: what one term says. A code has a sign."""
+@dataclass(frozen=True)
+class Periphery:
+    """Files of the digital side; `verilog` and `native` name the main file of each, or say why there is none."""
 
-    output: Output
-    column: Column
-    low: int
-    width: int
-
-    @property
-    def bits(self) -> str:
-        return f"[{self.low}]" if self.width == 1 else f"[{self.low + self.width - 1}:{self.low}]"
+    files: Mapping[str, bytes]
+    ports: Mapping[str, Any] | None   # of the Verilog
+    verilog: str
+    native: str
 
 
-def periphery(design: Design) -> tuple[Emission | None, str]:
-    """Give the Verilog file with its port map; or None, and why there is none."""
-    for mounted in design.regions:
-        region = mounted.mapped.region
-        reads = len(region.planes) * region.times
-        if reads > 1:
-            return None, f"none: @{region.name} reads its tiles {reads} times a step, and the wrapper reads once"
+def no_periphery(why: str) -> Periphery:
+    return Periphery({}, None, why, why)
+
+
+def periphery(design: Design) -> Periphery:
+    """Print the digital side of a design."""
     try:
-        scalar = run_passes(design.module, "ranges,scalarize,clean", check=None)
-        verilog = VERILOG.build(scalar, {"vectors": "0"})
+        driven = driven_program(design)
+    except CircuitError as e:
+        return no_periphery(f"none: {e.diagnostics[0].message}")
+    files = {PROGRAM: print_module(driven).encode()}
+    verilog, of_verilog = _printed(lambda: _verilog(design, driven))
+    native, of_native = _printed(lambda: _native(driven)) if design.options.native else (None, "not asked for")
+    for emission in (verilog, native):
+        files |= emission.files if emission is not None else {}
+    return Periphery(files, verilog.ports if verilog is not None else None, of_verilog, of_native)
+
+
+def _printed(make: Any) -> tuple[Emission | None, str]:
+    try:
+        emission = make()
     except CircuitError as e:
         return None, f"none: {e.diagnostics[0].message}"
-    stem = "array_tile"
-    while any(unit.name.startswith(stem) for unit in verilog.units):
-        stem += "_"
-    wrapped = {face.module: _wrapper(face, mounted, stem) for mounted in design.regions
-               if (face := verilog.interfaces.get(mounted.name)) is not None}
-    emission = VERILOG.emit(_with_wrappers(verilog, wrapped))
-    models = [line for mounted in design.regions for k in range(len(mounted.mapped.tiles))
-              for line in _model(mounted, k, stem)]
-    text = "\n".join([emission.files[emission.main].decode(), "`ifndef CIRCUITC_ARRAYS_ELSEWHERE", *models, "`endif"])
-    return replace(emission, files={emission.main: (text + "\n").encode()}), emission.main
+    return emission, emission.main
 
 
-def _with_wrappers(verilog: VerilogDesign, wrapped: Mapping[str, Iterable[str]]) -> VerilogDesign:
-    """Put wrappers in the place of the regions' bodies."""
-    def unit(u: Unit) -> Unit:
-        lines = wrapped.get(u.name)
-        return u if lines is None else replace(u, body=(Item(Lines(tuple(lines), (), ())),))
-
-    return replace(verilog, units=tuple(map(unit, verilog.units)))
+def _native(driven: Module) -> Emission:
+    """Compile the driven program; its port map goes to a file of its own."""
+    emission = LLVM().emit(LLVM().build(driven, {"prefix": identifier(driven.entry.name)}))
+    ports = json.dumps(emission.ports, indent=1, sort_keys=True) + "\n"
+    return replace(emission, files={**emission.files, NATIVE_PORTS: ports.encode()})
 
 
-def _fields(mounted: Mounted, tile: int) -> list[Field]:
-    """Lay out what a tile says: a bit for each comparator, a signed code for each conversion."""
-    fields: list[Field] = []
-    low = 0
-    for output in mounted.outputs:
-        for column in output.columns if output.kind != "constant" else ():
-            if column.tile == tile:
-                width = 1 if output.kind == "comparator" else column.bits + 1
-                fields.append(Field(output, column, low, width))
-                low += width
-    return fields
+def _verilog(design: Design, driven: Module) -> Emission:
+    """Print the driven program; the modules of its tiles are written line by line, sums of a thousand terms and all."""
+    for mounted in design.regions:
+        reads = len(mounted.mapped.region.planes) * mounted.mapped.region.times
+        if reads > 1 and driven.entry.schedule == design.module.entry.schedule:
+            raise error(f"@{mounted.name} reads its tiles {reads} times a step, and a wrapper with registers reads "
+                        "once")
+    tiles = {name: f for name, f in driven.funcs.items() if f.target == TARGET}
+    hollow = driven
+    for func in tiles.values():
+        hollow = hollow.with_func(stub(func))
+    built = VERILOG.build(run_passes(hollow, "ranges,scalarize,clean", check=None), {"vectors": "0"})
+    names = {built.interfaces[name].module: lines for name, lines in _models(design, tiles)
+             if name in built.interfaces}
+    units = tuple(u if u.name not in names else replace(u, body=(Item(Lines(tuple(names[u.name]), (), ())),))
+                  for u in built.units)
+    emission = VERILOG.emit(replace(built, units=units))
+    text = emission.files[emission.main].decode()
+    return replace(emission, files={emission.main: _guarded(text, names).encode()})
 
 
-def _wrapper(face: Interface, mounted: Mounted, stem: str) -> Iterator[str]:
-    """Write the inside of a region's module: wordlines, tiles, sums."""
-    region = mounted.mapped.region
-    x, y = face.inputs[0], face.outputs[0]
-    place = np.arange(region.inputs).reshape(region.layout.x_shape).transpose(region.layout.x_order).reshape(-1)
-    said: dict[int, list[tuple[Field, str]]] = {}
-    for k, tile in enumerate(mounted.mapped.tiles):
-        fields = _fields(mounted, k)
-        if not fields:
-            continue
-        name = f"tile_{mounted.first + k}"
-        width = fields[-1].low + fields[-1].width
-        lines = [_driver(x.id, x.is_scalar_bit, place, tile, row) for row in range(len(tile.row_input))]
-        yield f"wire [{len(lines) - 1}:0] {name}_wl = {{{', '.join(_runs(lines[::-1]))}}};"
-        yield f"wire [{width - 1}:0] {name}_out;"
-        yield f"{stem}_{mounted.first + k} {name} (.wl({name}_wl), .out({name}_out));"
-        for field in fields:
-            said.setdefault(field.output.index, []).append((field, f"{name}_out{field.bits}"))
-    yield from _results(mounted, y.id, y.type, said)
+def _models(design: Design, tiles: Mapping[str, Func]) -> Iterator[tuple[str, list[str]]]:
+    """Write the inside of each tile's module."""
+    held = [(m, k) for m in design.regions for k in range(len(m.mapped.tiles))]
+    numbers = {int(name.rpartition("_")[2]): name for name in tiles}
+    for mounted, k in held:
+        if mounted.first + k in numbers:
+            yield numbers[mounted.first + k], list(_model(mounted, k, fields_of(mounted, k)))
 
 
-def _driver(x: str, scalar: bool, place: Any, tile: Tile, row: int) -> str:
-    source = int(tile.row_input[row])
-    if source == NONE:
-        return "1'b0"
-    bit = x if scalar else f"{x}[{place[source]}]"
-    return f"~{bit}" if tile.row_role[row] else bit
+def _model(mounted: Mounted, tile: int, fields: list[Field]) -> Iterator[str]:
+    """Write a tile as its levels say: no wires, no off currents, no noise.
+
+    Non-blocking assignments take the wordlines over when all of them have settled, and answer all at once: so an event
+    simulator adds each sum up once a read, not once for each line that changes.
+    """
+    steps, offsets = signals_of(mounted, tile, fields)
+    widths: list[int] = []
+    sums: list[str] = []
+    for index, field in enumerate(fields):
+        step, offset, least = steps[index], int(offsets[index]), comparison(mounted, field)
+        width = max(field.width, 2 + int(abs(step).sum() + abs(offset) + abs(least)).bit_length())
+        terms = [_term(r, int(step[r]), width) for r in step.nonzero()[0].tolist()]
+        sums.append(f"  s{index} = {' + '.join([*terms, _number(-offset, width)])};")
+        widths.append(width)
+    said = [f"s{k} >= {_number(comparison(mounted, f), w)}" if f.output.kind == "comparator" else
+            f"s{k}[{f.width - 1}:0]"
+            for k, (f, w) in enumerate(zip(fields, widths, strict=True))]
+    yield f"reg [{steps.shape[1] - 1}:0] driven;"
+    yield f"reg [{fields[-1].low + fields[-1].width - 1}:0] said;"
+    yield from (f"reg signed [{width - 1}:0] s{k};" for k, width in enumerate(widths))
+    yield "always @(wl) driven <= wl;"
+    yield from ("always @(driven) begin", *sums, f"  said <= {{{', '.join(said[::-1])}}};", "end", "assign out = said;")
 
 
-def _runs(lines: Sequence[str]) -> Iterator[str]:
-    """Join constants that stand side by side."""
-    zeros = 0
-    for line in [*lines, ""]:
-        if line == "1'b0":
-            zeros += 1
-            continue
-        if zeros:
-            yield f"{zeros}'d0"
-            zeros = 0
-        if line:
-            yield line
-
-
-def _results(mounted: Mounted, y: str, kind: Any, said: Mapping[int, list[tuple[Field, str]]]) -> Iterator[str]:
-    """Write what becomes of decisions and codes: sums of digits, digital thresholds, the axes of y."""
-    region = mounted.mapped.region
-    order = np.arange(region.outputs).reshape(region.layout.y_shape).transpose(region.layout.y_order).reshape(-1)
-    bits: list[str] = []
-    for index in order.tolist():
-        output, terms = mounted.outputs[index], said.get(index, [])
-        if output.kind == "comparator":
-            bits.append(terms[0][1])
-            continue
-        if output.kind == "constant":
-            weights = region.weights[index]
-            bits.append(f"1'b{int(_least(region, index) <= weights[weights < 0].sum())}")
-            continue
-        width = 2 + int(np.abs(region.weights[index]).sum() * 2 + abs(_least(region, index))).bit_length()
-        base = mounted.mapped.encoded.base
-        width = max([width, kind.width, *(max(f.width, 1 + (base ** f.column.slice).bit_length()) for f, _ in terms)])
-        parts: list[str] = []
-        for k, (field, text) in enumerate(terms):
-            yield f"wire signed [{width - 1}:0] code_{index}_{k} = $signed({text});"
-            parts.append(f"code_{index}_{k} * {_number(base ** field.column.slice, width)}")
-        yield f"wire signed [{width - 1}:0] sum_{index} = {' + '.join(parts) or _number(0, width)};"
-        if region.thresholds is not None:
-            yield f"wire reached_{index} = sum_{index} >= {_number(_least(region, index), width)};"
-            bits.append(f"reached_{index}")
-        else:
-            value = f"sum_{index}"
-            if region.spins:
-                value = f"{value} + {value} - {_number(int(region.weights[index].sum()), width)}"
-            yield f"wire signed [{width - 1}:0] value_{index} = {value};"
-            bits.append(f"value_{index}[{kind.width - 1}:0]")
-    yield f"assign {y} = {{{', '.join(bits[::-1])}}};"
-
-
-def _least(region: Any, index: int) -> int:
-    return 0 if region.thresholds is None else int(region.thresholds[index])
+def _term(row: int, step: int, width: int) -> str:
+    return f"(driven[{row}] ? {_number(step, width)} : {_number(0, width)})"
 
 
 def _number(value: int, width: int) -> str:
     return f"-{width}'sd{-value}" if value < 0 else f"{width}'sd{value}"
 
 
-def _model(mounted: Mounted, k: int, stem: str) -> Iterator[str]:
-    """Write the behavioural model of a tile: its levels as whole numbers, ideal comparators and converters."""
-    tile, fields = mounted.mapped.tiles[k], _fields(mounted, k)
-    if not fields:
-        return
-    rows = len(tile.row_input)
-    yield f"// Tile {mounted.first + k} as its levels say: no wires, no off currents, no noise."
-    yield f"module {stem}_{mounted.first + k} (input wire [{rows - 1}:0] wl, " \
-          f"output wire [{fields[-1].low + fields[-1].width - 1}:0] out);"
-    for index, field in enumerate(fields):
-        factors = np.zeros(tile.level.shape[1], dtype=np.int64)
-        for bitline, factor in field.column.bitlines:
-            factors[bitline] += factor
-        driven = tile.row_input != NONE
-        step = np.where(driven, tile.level.astype(np.int64) @ factors, 0)
-        offset = int(step[driven & (tile.row_role == 1)].sum()) if len(mounted.mapped.encoding.row_roles) > 1 else 0
-        least = _least(mounted.mapped.region, field.output.index)
-        width = max(field.width, 2 + int(np.abs(step).sum() + abs(offset) + abs(least)).bit_length())
-        terms = [f"(wl[{r}] ? {_number(int(step[r]), width)} : {_number(0, width)})" for r in np.flatnonzero(step)]
-        signal = " + ".join([*terms, _number(-offset, width)])
-        yield f"  wire signed [{width - 1}:0] s{index} = {signal};"
-        value = f"s{index} >= {_number(least, width)}" if field.output.kind == "comparator" else (
-            f"s{index}[{field.width - 1}:0]")
-        yield f"  assign out{field.bits} = {value};"
-    yield "endmodule"
+def _guarded(text: str, modules: Mapping[str, Any]) -> str:
+    """Put the modules of the tiles behind a guard, so that a design may bring its own."""
+    for name in modules:
+        pattern = re.compile(rf"^module {re.escape(name)}\b.*?^endmodule$", re.MULTILINE | re.DOTALL)
+        text = pattern.sub(lambda m: f"`ifndef CIRCUITC_ARRAYS_ELSEWHERE\n{m.group()}\n`endif", text, count=1)
+    return text

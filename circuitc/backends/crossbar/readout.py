@@ -13,9 +13,8 @@ from .array import Array
 from .mapping import Mapped
 from .margins import Gate, Sum, gate_margin, sum_error
 from .placing import sign
-from .sensitivity import window_bounds
+from .sensitivity import sensed_currents
 from .tile import NONE, Tile
-from .transfer import transfer_matrix
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -91,9 +90,8 @@ def columns_of(mapped: Mapped, array: Array) -> Iterator[Column]:
     for index, tile in enumerate(mapped.tiles):
         keys, sense = _sense(mapped, tile)
         g = conductances(tile, array)
-        signals = transfer_matrix(g, array.wires) @ sense / step
-        bounds = window_bounds(g, array.device.window_rel * g, sense, array.wires)
-        driven, idle = (bound / step for bound in bounds)
+        found = sensed_currents(g, array.device.window_rel * g, sense, array.wires)
+        signals, driven, idle = (each / step for each in found)
         true = np.flatnonzero((tile.row_input != NONE) & (tile.row_role == 0))
         true = true[np.argsort(tile.row_input[true], kind="stable")]
         inputs = tile.row_input[true]

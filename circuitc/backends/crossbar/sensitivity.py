@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solveh_banded
 
+from .blas import one_thread
 from .transfer import Matrix, checked_conductances, wordline_complement, wordline_response
 from .wires import Wires
 
@@ -24,16 +25,30 @@ from .wires import Wires
 def window_bounds(conductances: Any, half_windows: Any, sense: Any, wires: Wires) -> tuple[Matrix, Matrix]:
     """Bound how far each sensed current moves for each wordline, driven with one volt, and idle.
 
+    See `sensed_currents`, whose last two answers these are.
+    """
+    return sensed_currents(conductances, half_windows, sense, wires)[1:]
+
+
+@one_thread
+def sensed_currents(conductances: Any, half_windows: Any, sense: Any, wires: Wires) -> tuple[Matrix, Matrix, Matrix]:
+    """Give each sensed current for one volt on each wordline, and bound how far it moves: driven so, and idle.
+
+    The network is reciprocal: what one volt at a sense node drives into a wordline's driver is what one volt there
+    drives into the sense node. So the adjoint tells the currents too, the same as `transfer_matrix` times `sense`.
+
     `conductances` and `half_windows` are [rows, columns] in siemens: any g' with |g' - g| <= half window, not below
     zero, is covered. `sense` is [columns, outputs]: an output is that combination of bitline currents (1 and -1 for a
-    difference). Gives two arrays [rows, outputs] in siemens; a movement is at most the sum over wordlines of the one
+    difference). Gives three arrays [rows, outputs] in siemens; a movement is at most the sum over wordlines of the one
     that applies.
     """
     g, window, combined = checked_conductances(conductances), checked_conductances(half_windows), np.asarray(sense)
-    driven = np.zeros((g.shape[0], combined.shape[1]))
+    currents = np.zeros((g.shape[0], combined.shape[1]))
+    driven = np.zeros_like(currents)
     for row, voltages in adjoint_voltages(g, combined, wires):
+        currents[row] = g[row] @ voltages
         driven[row] = window[row] @ np.abs(voltages)
-    return driven, driven * _highest_bitlines(g + window, wires)[:, None]
+    return currents, driven, driven * _highest_bitlines(g + window, wires)[:, None]
 
 
 def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[int, Matrix]]:

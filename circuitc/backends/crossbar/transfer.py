@@ -22,11 +22,13 @@ from scipy.linalg import cho_factor, cho_solve, solveh_banded
 
 from circuitc.diagnostics import error
 
+from .blas import one_thread
 from .wires import IDEAL, Wires
 
 Matrix = NDArray[np.float64]
 
 
+@one_thread
 def transfer_matrix(conductances: Any, wires: Wires = IDEAL) -> Matrix:
     """Give T[i, j], in siemens: the current into sense node j for one volt on wordline i and none on the others.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from circuitc.backends.base import Emission
 from circuitc.diagnostics import CircuitError, Diagnostic, nearest
-from circuitc.ir import Module
+from circuitc.ir import Graph, Module
 
 from . import target as targets
 from .func import write_program
@@ -73,7 +73,9 @@ class LLVM:
         targets.optimise(linked, tm)
         code = tm.emit_object(linked)
         library = _shared_library(code)
-        face = Face(module.entry, prefix, unit.scratch[module.entry.name], tuple(unit.sites), processor.cpu)
+        stand_ins = tuple(f for f in reachable(module)
+                          if f.target and isinstance(f.body, Graph) and f is not module.entry)
+        face = Face(module.entry, prefix, unit.scratch[module.entry.name], tuple(unit.sites), processor.cpu, stand_ins)
         figures = {**unit.figures, "cpu": processor.cpu, "vector bits": processor.vector_bits,
                    "scratch bytes": face.scratch, "object bytes": len(code),
                    "shared library": "linked" if library else "not made: there is no C compiler (cc, gcc) to link with"}

@@ -64,13 +64,18 @@ class _GraphFunc:
         self.following = self.current + aligned_up(self.layout.size)
         unit.scratch[func.name] = self.following + aligned_up(self.layout.size)
 
+    @property
+    def _is_stand_in(self) -> bool:
+        return bool(self.func.target) and self.func.name != self.unit.program.entry.name
+
     def write(self) -> None:
         self.unit.runs[self.func.name] = self._run()
         if self.func.name == self.unit.program.entry.name:
             self._step()
 
     def _run(self) -> Any:
-        kernel = self.unit.kernel(f"{self.func.name}.run", list(RUN))
+        kernel = self.unit.stand_in(self.func.name, list(RUN)) if self._is_stand_in else (
+            self.unit.kernel(f"{self.func.name}.run", list(RUN)))
         scratch, batch, steps, inputs, outputs, initial = kernel.arguments
         ports = _Ports(kernel, self.func, steps, inputs, outputs)
         first = self._whole_blocks(kernel, scratch, ports, batch)

@@ -22,13 +22,17 @@ _KEYWORDS = """
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a C program sees: the func, the prefix of all names, bytes of working memory, messages of statuses."""
+    """What a C program sees: the func, the prefix of all names, bytes of working memory, messages of statuses.
+
+    `stand_ins` are funcs that the program calls and that are marked for another target: weak functions.
+    """
 
     func: Func
     prefix: str
     scratch: int
     sites: tuple[str, ...]
     cpu: str
+    stand_ins: tuple[Func, ...] = ()
 
 
 def identifier(name: str) -> str:
@@ -36,6 +40,11 @@ def identifier(name: str) -> str:
     clean = re.sub(r"\W", "_", name, flags=re.ASCII)
     clean = f"_{clean}" if not clean or clean[0].isdigit() else clean
     return clean + "_" if clean in _KEYWORDS.split() else clean
+
+
+def stand_in_name(prefix: str, func: str) -> str:
+    """Name the C function of a func that is marked for another target."""
+    return f"{prefix}_{identifier(func)}_run"
 
 
 def identifiers(names: Iterable[str]) -> list[str]:
@@ -122,6 +131,7 @@ def header(face: Face) -> str:
         f"                 const {p}_outputs *outputs);", "",
         "/* Set the registers of `batch` samples to the program's initial values (free ones to 0). */",
         f"int32_t {p}_reset({p}_registers *registers, int64_t batch);", ""]
+    lines += [line for f in face.stand_ins for line in _stand_in(f, p)]
     if isinstance(func.body, Netlist):
         lines += [f"/* One evaluation of 64 * words samples: in[{func.body.inputs}][words], "
                   f"out[{len(func.body.outputs)}][words]; bit s of word w is sample 64 * w + s.",
@@ -135,6 +145,16 @@ def header(face: Face) -> str:
     lines += [f"  case {k}: return {_quoted(site)};" for k, site in enumerate(face.sites, 1)]
     lines += ['  default: return "unknown";', "  }", "}", "", "#ifdef __cplusplus", "}", "#endif", "#endif", ""]
     return "\n".join(lines)
+
+
+def _stand_in(func: Func, prefix: str) -> list[str]:
+    """Declare a weak function: a program that has one of its own with this name takes its place."""
+    ports = [f"   {how}[{k}]: {_comment(p.name)}{_layout(func, p)}, {c_type(p.type)}, {_describe(p.type)}"
+             for how, ports in (("in", func.inputs), ("out", func.results)) for k, p in enumerate(ports)]
+    return [f"/* @{_comment(func.name)}, which is meant for another target. Weak: link one of your own to replace it.",
+            *ports, "   It is called with batch 1 and answers 0. */",
+            f"int32_t {stand_in_name(prefix, func.name)}(void *scratch, int64_t batch, int64_t steps, "
+            "const void *const *in,", "    void *const *out, const void *initial);", ""]
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from circuitc.ir import Func, Module, Type
 
+from .header import stand_in_name
 from .kernel import Kernel, index, number
 from .memory import ALIGN, I8, POINTER, element_type, storage_bits, to_compact
 from .target import Target, machine
@@ -59,6 +60,12 @@ class Unit:
     def kernel(self, wish: str, arguments: list[Any]) -> Kernel:
         """Start an internal function."""
         return Kernel(self.module, self.name(wish), arguments)
+
+    def stand_in(self, func: str, arguments: list[Any]) -> Kernel:
+        """Start the function of a func that is marked for another target: weak, so that a program may bring its own."""
+        kernel = Kernel(self.module, stand_in_name(self.prefix, func), arguments, internal=False)
+        kernel.function.linkage = "weak"
+        return kernel
 
     def site(self, message: str) -> int:
         """Number a place that may fail."""

@@ -91,8 +91,13 @@ def _spice(bundle: Bundle) -> Currents:
 
 def without_wires(machine: Machine) -> Machine:
     """Set references, gains and offsets anew for wires that drop nothing."""
-    g = target_conductances(machine.bundle) / machine.bundle.step
-    regions = {name: replace(m, terms=tuple(_calibrated(m, t, g[t.tile], machine.bundle.levels[t.tile])
+    return calibrated(machine, target_conductances(machine.bundle))
+
+
+def calibrated(machine: Machine, matrices: Floats) -> Machine:
+    """Set references, gains and offsets anew for these transfer matrices, [tiles, rows, cols] in siemens."""
+    e = matrices / machine.bundle.step
+    regions = {name: replace(m, terms=tuple(_calibrated(m, t, e[t.tile], machine.bundle.levels[t.tile])
                                             for t in m.terms)) for name, m in machine.regions.items()}
     return replace(machine, regions=regions)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from circuitc.backends.crossbar.sections import Variation
 from circuitc.backends.crossbar.transfer import transfer_matrix
@@ -85,7 +86,7 @@ def _noisy(bundle: Bundle, matrices: Floats, g: Floats, noise: float, rng: np.ra
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over seeds with its 95 % interval (normal, from the spread between seeds)."""
+    """A mean over seeds with its 95 % interval (Student's t, from the spread between seeds)."""
 
     mean: float
     half: float
@@ -98,7 +99,7 @@ class Interval:
 def interval(values: Any) -> Interval:
     """Give the mean of one figure a seed, and half the width of its 95 % interval (infinite for one seed)."""
     v = np.asarray(values, dtype=np.float64)
-    half = 1.96 * float(v.std(ddof=1)) / len(v) ** 0.5 if len(v) > 1 else float("inf")
+    half = float(student.ppf(0.975, len(v) - 1) * v.std(ddof=1)) / len(v) ** 0.5 if len(v) > 1 else float("inf")
     return Interval(float(v.mean()), half, len(v))
 
 
