@@ -33,8 +33,8 @@ class Format:
     sniff: Callable[[bytes], bool]
     read: Reader | None = None
     write: Writer | None = None
-    rewrite: Callable[[Path], Mapping[str, bytes]] | None = None
-    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    rewrite: Callable[[Path], Mapping[str, bytes]] | None = field(default=None, kw_only=True)
+    options: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:

@@ -15,6 +15,6 @@ def sniff(head: bytes) -> bool:
 
 
 NIR = Format("nir", (".nir",), "spiking networks of NIR (HDF5); the step dt is an option", sniff, read_nir, write_nir,
-             OPTIONS)
+             options=OPTIONS)
 
 __all__ = ["NIR", "network_bytes", "read_nir", "write_nir"]

@@ -62,6 +62,7 @@ def rewrite(source: Path) -> dict[str, bytes]:
         raise error("the diagram is nested too deeply", diagram.span) from None
 
 
-PYNCD = Format("pyncd", (".pyncd.json",), "neural circuit diagrams as terms of pyncd", sniff, read, None, rewrite)
+PYNCD = Format("pyncd", (".pyncd.json",), "neural circuit diagrams as terms of pyncd", sniff, read,
+               rewrite=rewrite)
 
 __all__ = ["PYNCD", "read_pyncd"]
