@@ -18,7 +18,7 @@ from circuitc.diagnostics import CircuitError
 from circuitc.formats import load, write
 from circuitc.formats.nir import network_bytes
 from circuitc.ir import Module, run
-from circuitc.models.spiking import Network, Node, Timing
+from circuitc.models.spiking import Network, Node, Timing, build_network
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
@@ -223,6 +223,15 @@ def reference_data(f: Any) -> None:
     f["node/nodes/lif"].create_dataset("tau", data=np.array([f.ref, f.ref], dtype=h5py.ref_dtype), dtype=h5py.ref_dtype)
 
 
+def doubling(f: Any) -> None:
+    """Make 2 ** 25 paths of 25 groups."""
+    inner = f["node/nodes"].create_group("a0")
+    for k in range(1, 25):
+        outer = f["node/nodes"].create_group(f"a{k}")
+        outer["left"] = outer["right"] = inner
+        inner = outer
+
+
 TAU = "node/nodes/lif/tau"
 HOSTILE = [
     (linked(TAU, h5py.ExternalLink("/etc/passwd", "/x")), "tau: is a link to elsewhere"),
@@ -230,9 +239,14 @@ HOSTILE = [
     (linked("node", h5py.ExternalLink("/etc/passwd", "/")), "without a group node"),
     (virtual, "tau: its data lies outside the file"),
     (outside, "tau: its data lies outside the file"),
-    (loop, "sub: groups lie in each other without end"),
+    (loop, "sub: is a group that stands at another place too"),
     (reference_data, "tau: holds object, not numbers or text"),
     (replaced(TAU, shape=(1 << 40,), dtype="f8", chunks=(1024,)), "unpacks to more than"),
+    (replaced(TAU, shape=(8000, 8000), dtype="f8", chunks=(1000, 1000)), "announces 512000000 bytes, and 0 are stored"),
+    (replaced("node/edges", shape=(10, 2), dtype="S100000"), "has strings of 100000 bytes"),
+    (doubling, "is a group that stands at another place too"),
+    (replaced("node/nodes/input/shape", data=np.ones(1000, int)), "input (Input): a shape has at most 8 axes"),
+    (replaced("node/nodes/input/shape", data=[1.5]), "input (Input): shape has numbers that are not whole"),
     (replaced(TAU, shape=(1 << 20,), dtype="f8", chunks=(1 << 26,), maxshape=(None,)), "has a chunk of more than"),
     (replaced(TAU, data=np.zeros(2, [("a", "f8"), ("b", "i4")])), "not numbers or text"),
     (replaced(TAU, data=np.zeros(2), dtype="f8", scaleoffset=2, chunks=(2,)), "compressed in a way other than"),
@@ -261,6 +275,28 @@ def test_hostile_files_get_one_line(change: Any, message: str, tmp_path: Path) -
     except (ValueError, NotImplementedError) as e:  # h5py itself may refuse to write such a thing
         pytest.skip(f"h5py does not write it: {e}")
     assert message in found
+
+
+def test_what_a_network_keeps_is_counted_once(tmp_path: Path) -> None:
+    """A delay line of 12 million numbers fits, whatever stands behind it; one of 24 million does not."""
+    def delayed(steps: int) -> dict[str, Any]:
+        nodes = {"input": {"type": "Input", "shape": [2]}, "wait": {"type": "Delay", "delay": np.full(2, steps * 1e-4)},
+                 "lif": LIF, "output": {"type": "Output", "shape": [2]}}
+        return {"type": "NIRGraph", "nodes": nodes, "edges": [["input", "wait"], ["wait", "lif"], ["lif", "output"]]}
+    assert load(file(tmp_path / "a.nir", delayed(6_000_000)), options=FIRST).entry.registers[0].type.size == 12_000_000
+    found = message(file(tmp_path / "b.nir", delayed(12_000_000)))
+    assert "wait (Delay): with it the network keeps more than 16777216 numbers" in found
+
+
+def test_many_nodes_take_no_long_time() -> None:
+    """A chain of 4,000 neurons: looking at every edge for every node took minutes for ten times as many."""
+    names = ["in", *(f"n{k}" for k in range(4000)), "out"]
+    nodes = {n: Node("I", {"r": np.ones(1)}) for n in names[1:-1]}
+    nodes |= {"in": Node("Input", {"shape": [1]}), "out": Node("Output", {"shape": [1]})}
+    network = Network(nodes, tuple(zip(names, names[1:], strict=False)))
+    assert network.sources("n1") == ["n0"]
+    assert network.sinks("n1") == ["n2"]
+    assert len(build_network(network, Timing(dt=1e-3)).entry.registers) == 4000
 
 
 def message(path: Path) -> str:

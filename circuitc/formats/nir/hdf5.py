@@ -1,8 +1,9 @@
 """HDF5 files as plain trees of arrays, read as input that may be hostile.
 
-Only hard links are followed, and never into a group that is open already. What a file says of sizes is checked before
-anything is read: whole file, groups, names, numbers in all, chunks (which HDF5 unpacks whole). Data outside the file
-(external links and storage, virtual datasets), references, and filters that would load a plug-in are refused.
+Only hard links are followed, and into a group only once. What a file says of sizes is checked before anything is read:
+whole file, groups, names, numbers in all and beside what is stored of them, chunks (which HDF5 unpacks whole). Data
+outside the file (external links and storage, virtual datasets), references, and filters that would load a plug-in are
+refused.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from circuitc.diagnostics import CircuitError, error
 Tree = dict[str, Any]       # str -> Tree, an array, a string, or an array of strings
 
 MAX_FILE_BYTES = 1 << 31
-MAX_BYTES = 1 << 32         # of all datasets, unpacked
+MAX_BYTES = 1 << 30         # of all datasets, unpacked
+MAX_RATIO = 1100            # of bytes to stored bytes: deflate packs 1032 into one at best
+SMALL_BYTES = 1 << 20       # what may be stored anyhow, such as zeros that were never written
 MAX_CHUNK_BYTES = 1 << 28
-MAX_OBJECTS = 1 << 20
+MAX_OBJECTS = 1 << 17       # about 0.1 ms each
 MAX_DEPTH = 32
 MAX_STRINGS = 1 << 21
+MAX_STRING_BYTES = 1 << 12  # of a string of fixed length
 _FILTERS = ("gzip", "lzf", None)
 _BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError,
            MemoryError, NotImplementedError, EOFError)
@@ -46,7 +50,7 @@ def read_tree(path: Path, root: str) -> Tree:
         with module.File(path, "r", locking=False) as file:
             if root not in file or not isinstance(file.get(root, getlink=True), module.HardLink):
                 raise error(f"{path}: is an HDF5 file without a group {root}, so not NIR")
-            return _Reader(module, path).group(file[root], root, ())
+            return _Reader(module, path).group(file[root], root, 0)
     except CircuitError:
         raise
     except _BROKEN as e:
@@ -59,15 +63,20 @@ class _Reader:
     def __init__(self, module: Any, path: Path) -> None:
         self.h5, self.path = module, path
         self.bytes = self.objects = 0
+        self.groups: set[tuple[int, int]] = set()
 
     def fail(self, place: str, what: str) -> CircuitError:
         return error(f"{self.path}: {place[:200]}: {what}")
 
-    def group(self, group: Any, place: str, above: tuple[Any, ...]) -> Tree:
+    def group(self, group: Any, place: str, above: int) -> Tree:
         if not isinstance(group, self.h5.Group):
             raise self.fail(place, "is a dataset where a group is needed")
-        if len(above) >= MAX_DEPTH or any(group == other for other in above):
-            raise self.fail(place, "groups lie in each other without end")
+        if above >= MAX_DEPTH:
+            raise self.fail(place, f"groups lie in each other more than {MAX_DEPTH} deep")
+        info = self.h5.h5o.get_info(group.id)
+        if (info.fileno, info.addr) in self.groups:
+            raise self.fail(place, "is a group that stands at another place too")
+        self.groups.add((info.fileno, info.addr))
         found: Tree = {}
         for name in group:
             self.objects += 1
@@ -81,7 +90,7 @@ class _Reader:
             if isinstance(item, self.h5.Dataset):
                 found[name] = self.dataset(item, here)
             else:
-                found[name] = self.group(item, here, (*above, group))
+                found[name] = self.group(item, here, above + 1)
         return found
 
     def dataset(self, item: Any, place: str) -> Any:
@@ -96,9 +105,9 @@ class _Reader:
         strings = self.h5.check_string_dtype(item.dtype)
         if strings is None and (item.dtype.kind not in "iufb" or item.dtype.itemsize > 8):
             raise self.fail(place, f"holds {item.dtype}, not numbers or text")
-        self._count(item, place)
         if item.chunks is not None and prod(item.chunks) * item.dtype.itemsize > MAX_CHUNK_BYTES:
             raise self.fail(place, f"has a chunk of more than {MAX_CHUNK_BYTES} bytes")
+        self._count(item, place)
         value = item[()]
         if strings is None:
             array = np.asarray(value)
@@ -107,9 +116,15 @@ class _Reader:
 
     def _count(self, item: Any, place: str) -> None:
         count = prod(item.shape)
-        self.bytes += count * max(1, item.dtype.itemsize)
+        size = count * max(1, item.dtype.itemsize)
+        self.bytes += size
         if self.bytes > MAX_BYTES or (item.dtype.kind in "OS" and count > MAX_STRINGS):
             raise self.fail(place, f"with it the file unpacks to more than {MAX_BYTES} bytes or {MAX_STRINGS} strings")
+        if item.dtype.kind == "S" and item.dtype.itemsize > MAX_STRING_BYTES:
+            raise self.fail(place, f"has strings of {item.dtype.itemsize} bytes, at most {MAX_STRING_BYTES} are read")
+        stored = item.id.get_storage_size()
+        if size > max(SMALL_BYTES, MAX_RATIO * stored):
+            raise self.fail(place, f"announces {size} bytes, and {stored} are stored")
 
     def _plain_filters(self, plan: Any) -> bool:
         z = self.h5.h5z

@@ -35,6 +35,7 @@ from .nodes import KINDS, Node
 from .scope import Scope
 
 MAX_STATE = 1 << 24   # numbers that a network keeps from step to step
+MAX_RANK = 8
 
 
 def build_network(network: Network, timing: Timing, name: str = "network") -> Module:
@@ -52,14 +53,11 @@ def build_network(network: Network, timing: Timing, name: str = "network") -> Mo
 def _reaching(network: Network) -> Network:
     """Leave out what no Output depends on; every Input stays, as it is a port."""
     wanted, waiting = set[str](), network.of_kind("Output")
-    before: dict[str, list[str]] = {}
-    for source, sink in network.edges:
-        before.setdefault(sink, []).append(source)
     while waiting:
         node = waiting.pop()
         if node not in wanted:
             wanted.add(node)
-            waiting += before.get(node, [])
+            waiting += network.sources(node)
     nodes = {n: node for n, node in network.nodes.items() if n in wanted or node.kind == "Input"}
     return Network(nodes, tuple((a, b) for a, b in network.edges if b in wanted))
 
@@ -219,20 +217,22 @@ class _Build:
 
     def _declare(self, order: list[str]) -> None:
         """Add a register for each state, line of delays and delayed edge; all begin with 0."""
-        total = 0
-        wanted: list[tuple[str, Type]] = []
+        wanted: list[tuple[str, str, Type]] = []
         for name in order:
             node, t = self.network.nodes[name], self._type(name)
             if node.role == "neuron":
-                wanted += [(f"{self.short[name]}_{s}", self.scope.real_type.with_shape(t.shape)) for s in states(node)]
+                real = self.scope.real_type.with_shape(t.shape)
+                wanted += [(name, f"{self.short[name]}_{s}", real) for s in states(node)]
             elif node.role == "delay" and (depth := int(self._steps(name).max())):
-                wanted.append((f"{self.short[name]}_line", t.with_shape((depth, *t.shape))))
-            total += sum(u.size for _, u in wanted[-2:])
-            if total > MAX_STATE:
-                raise error(f"{name} ({node.kind}): the network keeps more than {MAX_STATE} numbers")
+                wanted.append((name, f"{self.short[name]}_line", t.with_shape((depth, *t.shape))))
         for source in dict.fromkeys(a for a, _ in sorted(self.delayed)):
-            wanted.append((f"{self.short[source]}_before", self._type(source)))
-        for register, t in wanted:
+            wanted.append((source, f"{self.short[source]}_before", self._type(source)))
+        total = 0
+        for name, register, t in wanted:
+            total += t.size
+            if total > MAX_STATE:
+                raise placed(error(f"with it the network keeps more than {MAX_STATE} numbers from step to step"), name,
+                             self.network.nodes[name])
             zero = Constant(t, np.zeros(t.shape, t.dtype))
             self.registers.append(Register(register, t, zero))
             self.held[register] = self.scope.b.input(register, t)
@@ -269,9 +269,15 @@ class _Build:
 
 
 def _given_shape(name: str, node: Node) -> Shape:
-    shape = node.whole("shape")
+    try:
+        shape = node.whole("shape")
+    except CircuitError as e:
+        raise placed(e, name, node) from None
+    if len(shape) > MAX_RANK:
+        raise placed(error(f"a shape has at most {MAX_RANK} axes, got {len(shape)}"), name, node)
     if any(n < 1 for n in shape) or prod(shape) > MAX_STATE:
-        raise placed(error(f"a shape of {list(shape)} is none"), name, node)
+        raise placed(error(f"a shape of {list(shape)} is none: axes are at least 1, numbers at most {MAX_STATE}"),
+                     name, node)
     return shape
 
 

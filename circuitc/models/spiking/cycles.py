@@ -54,8 +54,7 @@ def _moved(network: Network, part: Iterable[str], edge: Edge) -> Edge:
     source, sink = edge
     while network.nodes[source].role == "map" and network.nodes[source].kind != "Threshold":
         before = network.sources(source)
-        after = [s for s, _ in network.edges if s == source]
-        if len(before) != 1 or len(after) != 1 or before[0] not in part or before[0] == source:
+        if len(before) != 1 or len(network.sinks(source)) != 1 or before[0] not in part or before[0] == source:
             break
         source, sink = before[0], source
     return source, sink

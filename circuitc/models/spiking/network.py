@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Literal
 
@@ -41,7 +42,21 @@ class Network:
 
     def sources(self, name: str) -> list[str]:
         """List where the edges into a node come from."""
-        return [source for source, sink in self.edges if sink == name]
+        return self._ends[1].get(name, [])
+
+    def sinks(self, name: str) -> list[str]:
+        """List where the edges out of a node lead."""
+        return self._ends[0].get(name, [])
+
+    @cached_property
+    def _ends(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The sinks of each source and the sources of each sink: graphs may have 100,000 edges."""
+        after: dict[str, list[str]] = {}
+        before: dict[str, list[str]] = {}
+        for source, sink in self.edges:
+            after.setdefault(source, []).append(sink)
+            before.setdefault(sink, []).append(source)
+        return after, before
 
 
 @dataclass(frozen=True, slots=True)
