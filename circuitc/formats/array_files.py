@@ -20,6 +20,7 @@ from circuitc.diagnostics import Span, error, nearest
 from .files import companion_path
 
 MAX_BYTES = 1 << 28  # of one array, unpacked; a zip file of a few kilobytes may announce any size
+MAX_ARRAYS = 1 << 14  # of a .npz file: its directory is read anew for each
 _DTYPES = {"F16": 2, "F32": 4, "F64": 8, "I8": 1, "I16": 2, "I32": 4, "I64": 8, "U8": 1, "U16": 2, "U32": 4}
 # What numpy, zipfile and safetensors raise on files that are not what they claim to be.
 _BROKEN = (ValueError, SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, EOFError,
@@ -73,7 +74,10 @@ def array_names(model: Path, file: str, span: Span) -> list[str]:
         raise error(f"there is no file {file} beside the model", span)
     try:
         with zipfile.ZipFile(path) as archive:
-            return sorted(name.removesuffix(".npy") for name in archive.namelist())
+            names = archive.namelist()
+            if len(names) > MAX_ARRAYS:
+                raise error(f"{file} holds {len(names)} arrays, at most {MAX_ARRAYS} are read", span)
+            return sorted(name.removesuffix(".npy") for name in names)
     except _BROKEN as e:
         raise _broken(path, "", e, span) from None
 

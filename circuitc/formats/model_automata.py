@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -44,10 +45,9 @@ def build_automaton(model: AutomatonModel, path: Path, source: Source) -> Module
 def read_automaton(model: AutomatonModel, source: Source) -> Automaton:
     """Give the automaton that a model writes down; every name must be a state's."""
     for key in ("letters", "states"):
-        names: list[str] = getattr(model, key)
-        if len(set(names)) != len(names):
-            twice = next(name for k, name in enumerate(names) if name in names[:k])
-            raise error(f"the name {twice[:40]!r} stands twice", Span(source, path=key))
+        name, count = Counter(getattr(model, key)).most_common(1)[0]
+        if count > 1:
+            raise error(f"the name {name[:40]!r} stands twice", Span(source, path=key))
     number = {name: k for k, name in enumerate(model.states)}
 
     def state(name: str, place: str) -> int:

@@ -35,6 +35,7 @@ from .schema import ConductanceMatrix, FileArray, HopfieldModel, ReservoirModel,
 
 Floats = NDArray[np.float64]
 MAX_TABLE = 1 << 26  # bytes of a table of conductances
+MAX_WEIGHTS = 1 << 26  # of the matrix that patterns make
 
 
 def build_memory(model: HopfieldModel, path: Path, source: Source) -> Module:
@@ -52,10 +53,13 @@ def _memory(model: HopfieldModel, path: Path, source: Source) -> Memory:
         raise error("a dense memory (degree above 2) has patterns and no thresholds", Span(source, path="degree"))
     if model.patterns is not None:
         patterns = _patterns(model.patterns, path, Span(source, path="patterns"))
-        weights = [[Fraction(int(w)) for w in row] for row in hebbian(patterns)] if model.degree == 2 else []
         units = patterns.shape[1]
+        if model.degree == 2 and units * units > MAX_WEIGHTS:
+            raise error(f"patterns of {units} units make {units}**2 weights, more than {MAX_WEIGHTS}",
+                        Span(source, path="patterns"))
+        weights = hebbian(patterns) if model.degree == 2 else np.zeros((0, 0), np.int64)
     else:
-        weights = _matrix_rows(model.weights, path, Span(source, path="weights"))
+        weights = np.array(_matrix_rows(model.weights, path, Span(source, path="weights")), object)
         units, patterns = len(weights), np.zeros((0, len(weights)), np.int64)
     thresholds = [Fraction(0)] * units
     if model.thresholds is not None:
@@ -87,18 +91,22 @@ def _matrix_rows(given: Any, path: Path, span: Span) -> list[list[Fraction]]:
     return [[Fraction(x) for x in row] for row in rows]
 
 
-def _whole(weights: list[list[Fraction]], thresholds: list[Fraction], span: Span) -> tuple[Any, Any]:
-    """Give weights and thresholds times their common denominator, which changes no sign of a field."""
-    common = lcm(*(x.denominator for row in weights for x in row), *(x.denominator for x in thresholds))
-    largest = max((abs(x * common) for row in [*weights, thresholds] for x in row), default=Fraction(0))
-    if largest >= 1 << 60:
-        raise error("as exact whole numbers the weights need more than 60 bits", span, "give them with fewer digits")
+def _whole(weights: NDArray[Any], thresholds: list[Fraction], span: Span) -> tuple[Any, Any]:
+    """Give weights and thresholds times their common denominator, which changes no sign of a field.
+
+    Weights are exact numbers, [units, units], or none.
+    """
     count = len(thresholds)
-    rows = [[int(x * common) for x in row] for row in weights]
-    if rows and len(rows[0]) != count:
-        raise error(f"weights are [units, units], got {len(rows)} rows of {len(rows[0])}", span)
-    return (np.array(rows, np.int64).reshape(-1, count) if rows else np.zeros((0, 0), np.int64),
-            np.array([int(x * common) for x in thresholds], np.int64))
+    if weights.size and weights.shape[1] != count:
+        raise error(f"weights are [units, units], got {len(weights)} rows of {weights.shape[1]}", span)
+    exact = weights.flat if weights.dtype == object else ()  # whole numbers have no denominators
+    common = lcm(*{x.denominator for x in (*exact, *thresholds)})
+    levels = [x * common for x in thresholds]
+    largest = np.asarray(np.abs(weights).max(initial=0)).item()  # a number of Python's, which does not overflow
+    if max(largest * common, *(abs(x) for x in levels)) >= 1 << 60:
+        raise error("as exact whole numbers the weights need more than 60 bits", span, "give them with fewer digits")
+    whole = weights if common == 1 else weights.astype(object) * common
+    return whole.astype(np.int64), np.array([int(x) for x in levels], np.int64)
 
 
 def build_reservoir(model: ReservoirModel, path: Path, source: Source) -> Module:

@@ -226,7 +226,10 @@ def test_an_automaton_is_a_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"states": ["p", "p"]}, "states: the name 'p' stands twice"),
+    ({"states": [*map(str, range(65535)), "65534"]}, "states: the name '65534' stands twice"),
     ({"start": "r"}, "start: there is no state 'r'"),
+    ({"states": [*map(str, range(40000))], "start": "0", "accepting": [], "transitions": [["0", "0"]] * 40000},
+     "40000 states and 2 symbols make tables of 2**17 entries, more than 2**16 (help: fewer states or symbols"),
     ({"accepting": ["x"]}, "accepting: there is no state 'x'"),
     ({"transitions": [["q", "p"]]}, "2 states have 1 rows of transitions"),
     ({"transitions": [["q", "p"], ["q"]]}, "transitions[1]: 2 letters have 1 transitions"),

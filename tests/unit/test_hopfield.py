@@ -120,6 +120,13 @@ def test_weights_are_exact_decimals(tmp_path: Path) -> None:
     assert run(module, {"x": x})["y"].tolist() == [[1, -1, 1, 1], [-1, -1, 1, 1], [1, -1, 1, -1]]
 
 
+def test_thresholds_with_digits_scale_what_patterns_store(tmp_path: Path) -> None:
+    """Patterns of 1,200 units were a minute of fractions."""
+    pattern = [1, -1] * 600
+    module = load(tmp_path, {"patterns": [pattern], "thresholds": ["0.25"] * 1200, "update": "sync"})
+    assert run(module, {"x": np.array([pattern])})["y"].tolist() == [pattern]
+
+
 def test_arrays_in_files(tmp_path: Path) -> None:
     patterns = np.random.default_rng(0).choice([-1, 1], (2, 6))
     np.savez(tmp_path / "p.npz", p=patterns.astype(np.int8))
@@ -142,6 +149,8 @@ def test_arrays_in_files(tmp_path: Path) -> None:
     ({"patterns": [[1, -1]], "order": [2]}, "the order names unit 2, there are 2"),
     ({"patterns": [[1, -1]], "update": "sync", "order": [0]}, "order and form are those of async updates"),
     ({"patterns": [[1, -1] * 2000], "degree": 9}, "need sums of more than 62 bits"),
+    ({"patterns": [[1] * 9000]}, "patterns of 9000 units make 9000**2 weights, more than 67108864"),
+    ({"patterns": [[1, -1]], "thresholds": ["1e-30", 0]}, "need more than 60 bits"),
     ({"patterns": {"file": "../p.npz", "array": "p"}}, "lies outside the folder"),
 ])
 def test_wrong_models_are_told_in_a_line(tmp_path: Path, change: dict[str, Any], message: str) -> None:

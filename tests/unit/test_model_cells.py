@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,15 @@ def test_an_npz_of_a_network_needs_no_model_file(tmp_path: Path) -> None:
     save(tmp_path, arrays)
     alone = circuitc.load(tmp_path / "net.npz")
     assert (alone.entry.inputs[0].name, str(alone.entry.schedule)) == ("z0", "iterate 1000")
+
+
+def test_a_file_of_too_many_arrays_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for k in range((1 << 14) + 1):
+            archive.writestr(f"A{k}.npy" if k else "A.npy", b"")
+    with pytest.raises(CircuitError, match="holds 16385 arrays, at most 16384"):
+        circuitc.load(path)
 
 
 @pytest.mark.parametrize(("arrays", "says"), [

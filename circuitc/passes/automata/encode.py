@@ -25,11 +25,11 @@ from circuitc.ir import (
     smallest,
     ufixed,
 )
+from circuitc.ir.ops.functions import MAX_TABLE_WIDTH
 
 from .machine import Int64, Machine
 
 Encoding = Literal["binary", "one-hot"]
-MAX_TABLE_BITS = 20   # of the address of a binary machine's tables
 MAX_ONE_HOT = 1 << 22  # states * states * symbols: what the one-hot product goes over
 
 
@@ -109,9 +109,9 @@ def _binary(b: Builder, machine: Machine, state: Value, symbol: Value, outputs: 
     """Look everything up by (state, symbol), the symbol in the low bits."""
     low = b.type(symbol).width
     address = _address(b, [_flat(b, symbol), _flat(b, state)])
-    if b.type(address).width > MAX_TABLE_BITS:
+    if b.type(address).width > MAX_TABLE_WIDTH:
         raise error(f"{machine.states} states and {machine.symbols} symbols make tables of 2**{b.type(address).width} "
-                    f"entries, more than 2**{MAX_TABLE_BITS}")
+                    f"entries, more than 2**{MAX_TABLE_WIDTH}", help="fewer states or symbols, or the encoding one-hot")
     place = (np.arange(machine.states)[:, None] << low) + np.arange(machine.symbols)
 
     def look_up(entries: NDArray[Any], t: Type, name: str) -> Value:
