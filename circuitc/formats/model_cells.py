@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
+from circuitc.diagnostics import Source, Span, error, nearest
 from circuitc.ir import Builder, Module, Port, Value
 from circuitc.models.cells import (
     ARRAYS,
@@ -30,6 +30,7 @@ from circuitc.models.rnn import Linear
 
 from .array_files import array_names, read_array
 from .files import identifier
+from .model_automata import placed
 from .model_network import input_port
 from .onnx.tensors import Context
 from .schema import CfcModel, EgruModel, LtcModel, PlrnnModel
@@ -102,7 +103,7 @@ def build_plrnn(model: PlrnnModel, path: Path, source: Source) -> Module:
         shown = Shown(model.output, model.returns, seen, model.state or "")
         return _module(model, path, source, [cell], [_plrnn_readout(model, arrays, cell.units)], model.input, shown,
                        steps=model.steps, start=_start(model, arrays))
-    return _placed(source, build)
+    return placed(source, "weights", build)
 
 
 def _relus(model: PlrnnModel, arrays: _Arrays) -> int | None:
@@ -158,7 +159,7 @@ def build_cfc(model: CfcModel, path: Path, source: Source) -> Module:
         layers = arrays.matching(_LAYER)
         cells = [cell(arrays.within(f"layer_{k}")) for k in layers] or [cell(arrays)]
         return _layered(model, path, source, arrays, cells, (), model.timespans or "")
-    return _placed(source, build)
+    return placed(source, "weights", build)
 
 
 def _masked(layer: tuple[Any, Any], mask: Any, name: str) -> tuple[Any, Any]:
@@ -176,7 +177,7 @@ def build_ltc(model: LtcModel, path: Path, source: Source) -> Module:
         cell = ltc({name: arrays.given(name) for name in _LTC}, unfolds=model.unfolds, dt=float(model.dt),
                    epsilon=float(model.epsilon), implicit=model.implicit)
         return _layered(model, path, source, arrays, [cell])
-    return _placed(source, build)
+    return placed(source, "weights", build)
 
 
 def build_egru(model: EgruModel, path: Path, source: Source) -> Module:
@@ -186,7 +187,7 @@ def build_egru(model: EgruModel, path: Path, source: Source) -> Module:
     def build() -> Module:
         cell = egru(*(arrays.needed(n) for n in ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "thr")))
         return _layered(model, path, source, arrays, [cell], (("events", model.events),) if model.events else ())
-    return _placed(source, build)
+    return placed(source, "weights", build)
 
 
 def _layered(model: LayeredModel, path: Path, source: Source, arrays: _Arrays, cells: Sequence[Cell],
@@ -211,15 +212,6 @@ def _module(model: CellModel, path: Path, source: Source, cells: Sequence[Cell],
         reader = read
     name = model.name or identifier(path.stem)
     return cell_network(cells, readout, port, read=reader, shown=shown, name=name, **more)
-
-
-def _placed(source: Source, build: Any) -> Module:
-    """Give errors of the models' layer a place in the file."""
-    try:
-        return build()
-    except CircuitError as e:
-        head = e.diagnostics[0]
-        raise error(head.message, head.span or Span(source, path="weights"), head.help) from None
 
 
 __all__ = ["build_cfc", "build_egru", "build_ltc", "build_plrnn"]

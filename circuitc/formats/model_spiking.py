@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from circuitc.diagnostics import CircuitError, Source, Span, error
+from circuitc.diagnostics import Source, Span, error
 from circuitc.ir import Module, parse_type
 from circuitc.models.spiking import Core, UltraLayer, core_module, ultra_network
 
 from .files import identifier
+from .model_automata import placed
 from .model_network import numbers
 from .schema import SpikingModel
 
@@ -21,12 +22,8 @@ def build_spiking(model: SpikingModel, path: Path, source: Source) -> Module:
     if (model.core is None) == (model.layers is None):
         raise error("one of the keys core and layers says what the network is", Span(source))
     name = model.name or identifier(path.stem)
-    where = "core" if model.core is not None else "layers"
-    try:
-        return _core(model, name, path, source) if model.core is not None else _layers(model, name, path, source)
-    except CircuitError as e:
-        head = e.diagnostics[0]
-        raise error(head.message, head.span or Span(source, path=where), head.help) from None
+    where, build = ("core", _core) if model.core is not None else ("layers", _layers)
+    return placed(source, where, lambda: build(model, name, path, source))
 
 
 def _core(model: SpikingModel, name: str, path: Path, source: Source) -> Module:
