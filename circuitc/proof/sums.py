@@ -11,6 +11,7 @@ et al., DATE 2016; here for sums only.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from heapq import heappop, heappush
 from operator import xor
@@ -29,21 +30,68 @@ Rest = tuple[int, tuple[tuple[int, int], ...]]  # a constant, and nodes with the
 _PARITIES = {(2, 0b0110): 0, (2, 0b1001): 1, (3, 0b10010110): 0, (3, 0b01101001): 1}  # (leaves, table) -> inverted
 
 
-class Sums:
-    """The adders of a network that grows, found by the functions of its cuts; `merge` says what was shown equal."""
+class _Cuts:
+    """The small cuts of the nodes of a network that grows."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self.known: list[list[Cut]] = [[]]
+
+    def next(self) -> list[Cut]:
+        """Give the cuts of the next node; none for an input."""
+        node = len(self.known)
+        found: list[Cut] = []
+        if self.network.is_gate(node):
+            a, b = self.network.left[node], self.network.right[node]
+            found = merged_cuts(self.known[a >> 1], a & 1, self.known[b >> 1], b & 1, near=True)
+        self.known.append([*found, itself(node)])
+        return found
+
+
+class Sums:
+    """The adders of a network in which equals become one, found by the functions of small cuts.
+
+    `core` is the network as it was, `merged` the one where equals are one, `image` the literal there of each node of
+    `core` so far. Adders are looked for in both: merging joins what two networks have of an adder, and tears others.
+    """
+
+    def __init__(self, core: Network, merged: Network, image: Sequence[int]) -> None:
+        self.network, self.image = merged, image
+        self._core, self._merged = _Cuts(core), _Cuts(merged)
         self._same: dict[int, int] = {}
-        self.cuts: list[list[Cut]] = [[]]
         self.parity: dict[int, tuple[Nodes, int]] = {}            # node -> nodes whose parity it is, inverted or not
         self.sum_of: dict[frozenset[int], tuple[int, int]] = {}   # the other way
         self.carry: dict[int, Nodes] = {}                         # node -> the literals whose carry it is
 
-    def equal(self, a: int, b: int) -> bool:
-        """Tell whether two literals are shown to be equal."""
+    def equal(self, a: int, b: int, nodes: int) -> bool:
+        """Tell whether two literals are shown to be equal; the first `nodes` of the core have their images."""
+        for node in range(len(self._core.known), nodes):
+            for leaves, table in self._core.next():
+                self._learn(self.image[node], [self.image[leaf] for leaf in leaves], table)
         self._catch_up()
         return self._same_rest(a, b) or (self._same_sums(a, b) and self._same_rest(a, b))
+
+    def _catch_up(self) -> None:
+        for node in range(len(self._merged.known), self.network.nodes):
+            for leaves, table in self._merged.next():
+                self._learn(node << 1, [leaf << 1 for leaf in leaves], table)
+            if self.network.is_gate(node):
+                self.carry.setdefault(node, (self.network.left[node], self.network.right[node]))
+
+    def _learn(self, literal: int, leaves: Sequence[int], table: int) -> None:
+        """Note a literal that is this function of literals, if it is the sum bit or the carry of an adder."""
+        node, size = literal >> 1, len({leaf >> 1 for leaf in leaves if leaf > 1})
+        if size < len(leaves) or node <= max(leaf >> 1 for leaf in leaves):  # an adder no more, or older than its input
+            return
+        inverted = _PARITIES.get((size, table))
+        if inverted is not None:
+            inverted = reduce(xor, (leaf & 1 for leaf in leaves), inverted ^ literal & 1)
+            operands = tuple(leaf >> 1 for leaf in leaves)
+            self.parity.setdefault(node, (operands, inverted))
+            self.sum_of.setdefault(frozenset(operands), (node, inverted))
+        elif size == 3 and table in MAJ_TABLES:  # its own dual: an inverted majority is that of the inverted literals
+            flips = MAJ_TABLES[table]
+            self.carry.setdefault(node, tuple(x ^ flip ^ literal & 1 for x, flip in zip(leaves, flips, strict=True)))
 
     def _same_rest(self, a: int, b: int) -> bool:
         first = self._rest(a)
@@ -77,27 +125,6 @@ class Sums:
             return None
         known = self.sum_literal(literals)
         return reduce(self.network.xor, literals) if known is None else known
-
-    def _catch_up(self) -> None:
-        for node in range(len(self.cuts), self.network.nodes):
-            self._learn(node)
-
-    def _learn(self, node: int) -> None:
-        """Note of what a node is the sum bit or the carry."""
-        if not self.network.is_gate(node):
-            self.cuts.append([itself(node)])
-            return
-        a, b = self.network.left[node], self.network.right[node]
-        cuts = merged_cuts(self.cuts[a >> 1], a & 1, self.cuts[b >> 1], b & 1, near=True)
-        self.cuts.append([*cuts, itself(node)])
-        carry: Nodes = a, b
-        for leaves, table in cuts:
-            if (inverted := _PARITIES.get((len(leaves), table))) is not None:
-                self.parity.setdefault(node, (leaves, inverted))
-                self.sum_of.setdefault(frozenset(leaves), (node, inverted))
-            elif len(leaves) == 3 and table in MAJ_TABLES:
-                carry = tuple(n << 1 | flip for n, flip in zip(leaves, MAJ_TABLES[table], strict=True))
-        self.carry[node] = carry
 
     def sum_literal(self, literals: Nodes) -> int | None:
         """Give the literal that is the parity of literals, where the network has one."""
