@@ -59,17 +59,44 @@ class Sums:
         self.network, self.image = merged, image
         self._core, self._merged = _Cuts(core), _Cuts(merged)
         self._same: dict[int, int] = {}
+        self._by_rest: dict[Rest, int] = {}
         self.parity: dict[int, tuple[Nodes, int]] = {}            # node -> nodes whose parity it is, inverted or not
         self.sum_of: dict[frozenset[int], tuple[int, int]] = {}   # the other way
         self.carry: dict[int, Nodes] = {}                         # node -> the literals whose carry it is
 
-    def equal(self, a: int, b: int, nodes: int) -> bool:
-        """Tell whether two literals are shown to be equal; the first `nodes` of the core have their images."""
+    def twin(self, literal: int, guess: int, nodes: int) -> int | None:
+        """Give an older literal that is shown to be equal, if any; the first `nodes` of the core have their images.
+
+        It need not be the guess: samples seldom tell the high bits of counts apart, their arithmetic does. Literals are
+        remembered once they were asked about or guessed.
+        """
         for node in range(len(self._core.known), nodes):
             for leaves, table in self._core.next():
                 self._learn(self.image[node], [self.image[leaf] for leaf in leaves], table)
+        self._settled(guess)
+        return self._settled(literal)
+
+    def _settled(self, literal: int) -> int | None:
+        """Give an older literal with the same rest; if it is a carry, after the sum beside it, which its rest reads."""
         self._catch_up()
-        return self._same_rest(a, b) or (self._same_sums(a, b) and self._same_rest(a, b))
+        beside = self._sum_beside(literal)
+        if beside is not None:
+            self._catch_up()
+            same = self._remembered(beside)
+            if same is not None:
+                self.merge(beside, same)
+        return self._remembered(literal)
+
+    def _remembered(self, literal: int) -> int | None:
+        """Give a literal with the same rest, or remember this one."""
+        for flip in (0, 1):
+            rest = self._rest(literal ^ flip)
+            known = self._by_rest.get(rest) if rest is not None else None
+            if known is not None and known >> 1 != literal >> 1:
+                return known ^ flip
+        if (rest := self._rest(literal)) is not None:
+            self._by_rest[rest] = literal
+        return None
 
     def _catch_up(self) -> None:
         for node in range(len(self._merged.known), self.network.nodes):
@@ -92,19 +119,6 @@ class Sums:
         elif size == 3 and table in MAJ_TABLES:  # its own dual: an inverted majority is that of the inverted literals
             flips = MAJ_TABLES[table]
             self.carry.setdefault(node, tuple(x ^ flip ^ literal & 1 for x, flip in zip(leaves, flips, strict=True)))
-
-    def _same_rest(self, a: int, b: int) -> bool:
-        first = self._rest(a)
-        return first is not None and first == self._rest(b)
-
-    def _same_sums(self, a: int, b: int) -> bool:
-        """Where both are carries, show that the sums of their adders are one bit, which one of them may lack so far."""
-        first, second = (self._sum_beside(x) for x in (a, b))
-        self._catch_up()
-        if first is None or second is None or first == second or not self._same_rest(first, second):
-            return False
-        self.merge(*sorted((first, second), reverse=True))
-        return True
 
     def merge(self, first: int, second: int) -> None:
         """Have the second of two literals that are equal stand for the first."""

@@ -240,7 +240,7 @@ class _Sweep:
                 theirs = image[other] ^ bool(self.phase[node] ^ self.phase[other])
                 if mine == theirs or mine >> 1 <= 0:
                     break
-                answer = self._inner_equal(mine, theirs, node + 1)
+                theirs, answer = self._decided(mine, theirs, node + 1)
                 if answer:
                     image[node] = theirs
                     self.sums.merge(mine, theirs)
@@ -260,22 +260,27 @@ class _Sweep:
                 self.inner = 0
         return True
 
-    def _inner_equal(self, a: int, b: int, nodes: int) -> bool | None:
-        """Ask SAT with little patience, then arithmetic, then SAT again: SAT alone does not see what adders add."""
-        answer = self._equal(a, b, min(self.inner, FIRST_CONFLICTS))
-        if answer is None and self._are_sums(a, b, nodes):
-            return True
-        return self._equal(a, b, self.inner) if answer is None else answer
+    def _decided(self, mine: int, guess: int, nodes: int) -> tuple[int, bool | None]:
+        """Decide whether a literal is what it was guessed to be: (an older literal, whether they are equal).
 
-    def _are_sums(self, a: int, b: int, nodes: int) -> bool:
-        """Ask arithmetic whether two literals are bits of equal sums."""
+        SAT is asked with little patience, then arithmetic, which may find another literal than was guessed, then SAT
+        again; `nodes` of the core have their images.
+        """
+        answer = self._equal(mine, guess, min(self.inner, FIRST_CONFLICTS))
+        if answer is not None:
+            return guess, answer
+        twin = self._twin(mine, guess, nodes)
+        return (guess, self._equal(mine, guess, self.inner)) if twin is None else (twin, True)
+
+    def _twin(self, literal: int, guess: int, nodes: int) -> int | None:
+        """Ask arithmetic for an older literal that is the same bit of the same sum."""
         if self.trace is not None or time.monotonic() > self.deadline:  # what it says is no clause of a clausal proof
-            return False
-        if not self.sums.equal(a, b, nodes):
-            return False
-        self.outcome.summed += 1
-        self._learn_equal(a, b)
-        return True
+            return None
+        twin = self.sums.twin(literal, guess, nodes)
+        if twin is not None:
+            self.outcome.summed += 1
+            self._learn_equal(literal, twin)
+        return twin
 
     def _learn_equal(self, a: int, b: int) -> None:
         """Tell the solver that two literals are equal."""
