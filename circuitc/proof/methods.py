@@ -69,7 +69,8 @@ def by_sat(question: Question, deadline: float, seed: int, patience: int | None 
     """Sweep with SAT."""
     outcome = sweep(question.network, question.pairs, deadline, seed=seed, patience=patience)
     solver = SOLVER_NAMES[SOLVER]
-    evidence = Evidence("proved", method="sat", solver=solver) if outcome.proved else None
+    note = f"{outcome.summed} inner pairs as sums of adders" if outcome.summed else ""
+    evidence = Evidence("proved", method="sat", solver=solver, note=note) if outcome.proved else None
     return Found(evidence, outcome.pattern, "sat", solver, tuple(outcome.open))
 
 

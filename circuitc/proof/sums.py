@@ -11,6 +11,7 @@ et al., DATE 2016; here for sums only.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from heapq import heappop, heappush
 from operator import xor
@@ -29,34 +30,95 @@ Rest = tuple[int, tuple[tuple[int, int], ...]]  # a constant, and nodes with the
 _PARITIES = {(2, 0b0110): 0, (2, 0b1001): 1, (3, 0b10010110): 0, (3, 0b01101001): 1}  # (leaves, table) -> inverted
 
 
-class Sums:
-    """The adders of a network that grows, found by the functions of its cuts; `merge` says what was shown equal."""
+class _Cuts:
+    """The small cuts of the nodes of a network that grows."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self.known: list[list[Cut]] = [[]]
+
+    def next(self) -> list[Cut]:
+        """Give the cuts of the next node; none for an input."""
+        node = len(self.known)
+        found: list[Cut] = []
+        if self.network.is_gate(node):
+            a, b = self.network.left[node], self.network.right[node]
+            found = merged_cuts(self.known[a >> 1], a & 1, self.known[b >> 1], b & 1, near=True)
+        self.known.append([*found, itself(node)])
+        return found
+
+
+class Sums:
+    """The adders of a network in which equals become one, found by the functions of small cuts.
+
+    `core` is the network as it was, `merged` the one where equals are one, `image` the literal there of each node of
+    `core` so far. Adders are looked for in both: merging joins what two networks have of an adder, and tears others.
+    """
+
+    def __init__(self, core: Network, merged: Network, image: Sequence[int]) -> None:
+        self.network, self.image = merged, image
+        self._core, self._merged = _Cuts(core), _Cuts(merged)
         self._same: dict[int, int] = {}
-        self.cuts: list[list[Cut]] = [[]]
+        self._by_rest: dict[Rest, int] = {}
         self.parity: dict[int, tuple[Nodes, int]] = {}            # node -> nodes whose parity it is, inverted or not
         self.sum_of: dict[frozenset[int], tuple[int, int]] = {}   # the other way
         self.carry: dict[int, Nodes] = {}                         # node -> the literals whose carry it is
 
-    def equal(self, a: int, b: int) -> bool:
-        """Tell whether two literals are shown to be equal."""
-        self._catch_up()
-        return self._same_rest(a, b) or (self._same_sums(a, b) and self._same_rest(a, b))
+    def twin(self, literal: int, guess: int, nodes: int) -> int | None:
+        """Give an older literal that is shown to be equal, if any; the first `nodes` of the core have their images.
 
-    def _same_rest(self, a: int, b: int) -> bool:
-        first = self._rest(a)
-        return first is not None and first == self._rest(b)
+        It need not be the guess: samples seldom tell the high bits of counts apart, their arithmetic does. Literals are
+        remembered once they were asked about or guessed.
+        """
+        for node in range(len(self._core.known), nodes):
+            for leaves, table in self._core.next():
+                self._learn(self.image[node], [self.image[leaf] for leaf in leaves], table)
+        self._settled(guess)
+        return self._settled(literal)
 
-    def _same_sums(self, a: int, b: int) -> bool:
-        """Where both are carries, show that the sums of their adders are one bit, which one of them may lack so far."""
-        first, second = (self._sum_beside(x) for x in (a, b))
+    def _settled(self, literal: int) -> int | None:
+        """Give an older literal with the same rest; if it is a carry, after the sum beside it, which its rest reads."""
         self._catch_up()
-        if first is None or second is None or first == second or not self._same_rest(first, second):
-            return False
-        self.merge(*sorted((first, second), reverse=True))
-        return True
+        beside = self._sum_beside(literal)
+        if beside is not None:
+            self._catch_up()
+            same = self._remembered(beside)
+            if same is not None:
+                self.merge(beside, same)
+        return self._remembered(literal)
+
+    def _remembered(self, literal: int) -> int | None:
+        """Give a literal with the same rest, or remember this one."""
+        for flip in (0, 1):
+            rest = self._rest(literal ^ flip)
+            known = self._by_rest.get(rest) if rest is not None else None
+            if known is not None and known >> 1 != literal >> 1:
+                return known ^ flip
+        if (rest := self._rest(literal)) is not None:
+            self._by_rest[rest] = literal
+        return None
+
+    def _catch_up(self) -> None:
+        for node in range(len(self._merged.known), self.network.nodes):
+            for leaves, table in self._merged.next():
+                self._learn(node << 1, [leaf << 1 for leaf in leaves], table)
+            if self.network.is_gate(node):
+                self.carry.setdefault(node, (self.network.left[node], self.network.right[node]))
+
+    def _learn(self, literal: int, leaves: Sequence[int], table: int) -> None:
+        """Note a literal that is this function of literals, if it is the sum bit or the carry of an adder."""
+        node, size = literal >> 1, len({leaf >> 1 for leaf in leaves if leaf > 1})
+        if size < len(leaves) or node <= max(leaf >> 1 for leaf in leaves):  # an adder no more, or older than its input
+            return
+        inverted = _PARITIES.get((size, table))
+        if inverted is not None:
+            inverted = reduce(xor, (leaf & 1 for leaf in leaves), inverted ^ literal & 1)
+            operands = tuple(leaf >> 1 for leaf in leaves)
+            self.parity.setdefault(node, (operands, inverted))
+            self.sum_of.setdefault(frozenset(operands), (node, inverted))
+        elif size == 3 and table in MAJ_TABLES:  # its own dual: an inverted majority is that of the inverted literals
+            flips = MAJ_TABLES[table]
+            self.carry.setdefault(node, tuple(x ^ flip ^ literal & 1 for x, flip in zip(leaves, flips, strict=True)))
 
     def merge(self, first: int, second: int) -> None:
         """Have the second of two literals that are equal stand for the first."""
@@ -77,27 +139,6 @@ class Sums:
             return None
         known = self.sum_literal(literals)
         return reduce(self.network.xor, literals) if known is None else known
-
-    def _catch_up(self) -> None:
-        for node in range(len(self.cuts), self.network.nodes):
-            self._learn(node)
-
-    def _learn(self, node: int) -> None:
-        """Note of what a node is the sum bit or the carry."""
-        if not self.network.is_gate(node):
-            self.cuts.append([itself(node)])
-            return
-        a, b = self.network.left[node], self.network.right[node]
-        cuts = merged_cuts(self.cuts[a >> 1], a & 1, self.cuts[b >> 1], b & 1, near=True)
-        self.cuts.append([*cuts, itself(node)])
-        carry: Nodes = a, b
-        for leaves, table in cuts:
-            if (inverted := _PARITIES.get((len(leaves), table))) is not None:
-                self.parity.setdefault(node, (leaves, inverted))
-                self.sum_of.setdefault(frozenset(leaves), (node, inverted))
-            elif len(leaves) == 3 and table in MAJ_TABLES:
-                carry = tuple(n << 1 | flip for n, flip in zip(leaves, MAJ_TABLES[table], strict=True))
-        self.carry[node] = carry
 
     def sum_literal(self, literals: Nodes) -> int | None:
         """Give the literal that is the parity of literals, where the network has one."""

@@ -25,7 +25,8 @@ INNER_CONFLICTS = 300      # patience for one inner pair
 FIRST_CONFLICTS = 30       # of which before arithmetic is asked
 EASY_CONFLICTS = 2000      # for each pair of outputs, before any gets all the time there is
 SLICE_CONFLICTS = 2000     # conflicts between two looks at the clock
-FIRST_WORDS = 16           # random words of 64 samples that make the first guesses
+FIRST_WORDS = 16           # random words of 64 samples that make the first guesses, and as many with uneven bits
+MEAN_RUN = 64              # inputs in a row that are uneven alike
 REFINE_AFTER = 16          # counterexamples gathered before the guesses are made again
 Pattern = NDArray[np.uint8]
 
@@ -87,25 +88,51 @@ def refute(network: Network, pairs: Sequence[tuple[int, int]], deadline: float, 
 
 
 def cone(network: Network, pairs: Sequence[tuple[int, int]]) -> tuple[Network, list[tuple[int, int]], list[int]]:
-    """Keep only what pairs that are not the same literal depend on: (network, pairs, numbers of the inputs kept)."""
+    """Keep only what pairs that are not the same literal depend on: (network, pairs, numbers of the inputs kept).
+
+    Gates come level by level: what two designs have in common low down is then known before anything higher is asked,
+    such as the sum bits of all columns of an adder before its highest carries.
+    """
     wanted = [False] * network.nodes
     for a, b in pairs:
         if a != b:
             wanted[a >> 1] = wanted[b >> 1] = True
+    level = [0] * network.nodes
     for node in range(network.nodes - 1, 0, -1):
         if wanted[node] and network.is_gate(node):
             wanted[network.left[node] >> 1] = wanted[network.right[node] >> 1] = True
+    gates: list[int] = []
     core, new = Network(), {0: 0}
     for node in range(1, network.nodes):
         if not wanted[node]:
             continue
         if network.is_gate(node):
-            a, b = network.left[node], network.right[node]
-            new[node] = core.and_(new[a >> 1] ^ (a & 1), new[b >> 1] ^ (b & 1))
+            level[node] = 1 + max(level[network.left[node] >> 1], level[network.right[node] >> 1])
+            gates.append(node)
         else:
             new[node] = core.input()
+    for node in sorted(gates, key=level.__getitem__):
+        a, b = network.left[node], network.right[node]
+        new[node] = core.and_(new[a >> 1] ^ (a & 1), new[b >> 1] ^ (b & 1))
     kept = [(new[a >> 1] ^ (a & 1), new[b >> 1] ^ (b & 1)) if a != b else (0, 0) for a, b in pairs]
     return core, kept, [k for k, node in enumerate(network.inputs) if wanted[node]]
+
+
+def _samples(rng: np.random.Generator, inputs: int) -> Words:
+    """Draw samples, uint64[inputs, words]: half with even bits, half with runs of inputs that are mostly 0 or mostly 1.
+
+    The high bits of a count of 80 even bits are the same in any thousand samples, and would all be guessed constant.
+    """
+    even = rng.integers(0, 1 << 64, (inputs, FIRST_WORDS), dtype=np.uint64)
+    three = rng.integers(0, 1 << 64, (3, inputs, FIRST_WORDS), dtype=np.uint64)
+    rare, rarer = three[0] & three[1], three[0] & three[1] & three[2]
+    kinds = np.stack([even, rare, ~rare, rarer, ~rarer])
+    turns = rng.random((inputs, FIRST_WORDS)) < MEAN_RUN ** -1.0
+    run = np.cumsum(turns, axis=0)
+    kind = rng.integers(0, len(kinds), (int(run.max(initial=0)) + 1, FIRST_WORDS))
+    chosen = np.take_along_axis(kind, run, axis=0)
+    uneven = np.take_along_axis(kinds, chosen[None], axis=0)[0]
+    return np.concatenate([even, uneven], axis=1)
 
 
 class _Sweep:
@@ -124,10 +151,10 @@ class _Sweep:
         self.loaded: list[bool] = [True]
         self.found: list[Pattern] = []   # counterexamples that the guesses do not know yet
         self.outcome = Outcome()
-        self.sums = Sums(self.merged)
+        self.sums = Sums(core, self.merged, self.image)
 
     def decide(self, pairs: Sequence[tuple[int, int]]) -> Outcome:
-        words = self.rng.integers(0, 1 << 64, (len(self.core.inputs), FIRST_WORDS), dtype=np.uint64)
+        words = _samples(self.rng, len(self.core.inputs))
         values = self._values(words)
         if self._differs(pairs, values, words):
             return self._finished()
@@ -213,7 +240,7 @@ class _Sweep:
                 theirs = image[other] ^ bool(self.phase[node] ^ self.phase[other])
                 if mine == theirs or mine >> 1 <= 0:
                     break
-                answer = self._inner_equal(mine, theirs)
+                theirs, answer = self._decided(mine, theirs, node + 1)
                 if answer:
                     image[node] = theirs
                     self.sums.merge(mine, theirs)
@@ -233,22 +260,27 @@ class _Sweep:
                 self.inner = 0
         return True
 
-    def _inner_equal(self, a: int, b: int) -> bool | None:
-        """Ask SAT with little patience, then arithmetic, then SAT again: SAT alone does not see what adders add."""
-        answer = self._equal(a, b, min(self.inner, FIRST_CONFLICTS))
-        if answer is None and self._are_sums(a, b):
-            return True
-        return self._equal(a, b, self.inner) if answer is None else answer
+    def _decided(self, mine: int, guess: int, nodes: int) -> tuple[int, bool | None]:
+        """Decide whether a literal is what it was guessed to be: (an older literal, whether they are equal).
 
-    def _are_sums(self, a: int, b: int) -> bool:
-        """Ask arithmetic whether two literals are bits of equal sums."""
-        if self.trace is not None:  # what it says is no clause that follows by propagation
-            return False
-        if not self.sums.equal(a, b):
-            return False
-        self.outcome.summed += 1
-        self._learn_equal(a, b)
-        return True
+        SAT is asked with little patience, then arithmetic, which may find another literal than was guessed, then SAT
+        again; `nodes` of the core have their images.
+        """
+        answer = self._equal(mine, guess, min(self.inner, FIRST_CONFLICTS))
+        if answer is not None:
+            return guess, answer
+        twin = self._twin(mine, guess, nodes)
+        return (guess, self._equal(mine, guess, self.inner)) if twin is None else (twin, True)
+
+    def _twin(self, literal: int, guess: int, nodes: int) -> int | None:
+        """Ask arithmetic for an older literal that is the same bit of the same sum."""
+        if self.trace is not None or time.monotonic() > self.deadline:  # what it says is no clause of a clausal proof
+            return None
+        twin = self.sums.twin(literal, guess, nodes)
+        if twin is not None:
+            self.outcome.summed += 1
+            self._learn_equal(literal, twin)
+        return twin
 
     def _learn_equal(self, a: int, b: int) -> None:
         """Tell the solver that two literals are equal."""
