@@ -115,5 +115,5 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], unit: str,
                 svg.add("rect", hint=f"{name}, {kind}: {parts[kind]:.4g} {unit}", x=x, y=y, width=width, height=16,
                         fill=COLOURS[k])
             x += width
-        svg.text(x + 6, y + 12, f"{sum(parts.values()):.4g} {unit}" if parts else "does not fit", "m")
+        svg.text(x + 6, y + 12, f"{sum(parts.values()):.4g} {unit}" if parts else "refused", "m")
     return svg

@@ -68,12 +68,12 @@ def put_margins(page: Page, bundle: Bundle) -> None:
         (f"every conductance anywhere in its window (+-{100 * bundle.map.physics.window_rel:g} %), a sound bound",
          "window"))}
     page.paragraph(f"How far the worst binary input stays from a wrong answer, in level steps of "
-                   f"{1e6 * bundle.map.physics.lsb_ampere:.4g} uA: of comparators half of the gap between the two sides, "
+                   f"{1e6 * bundle.map.physics.lsb_ampere:.4g} µA: of comparators half of the gap between the two sides, "
                    "of conversions what is left of the half step to rounding. Below 0 an answer is not certified.")
     if outputs:
         page.put(histograms(f"{len(outputs)} outputs", "margin, level steps", series, cut=0.0))
     if constant:
-        page.paragraph(f"{constant} outputs never change and have no margin.", "note")
+        page.paragraph(f"Outputs that never change, and have no margin: {constant}.", "note")
 
 
 def margin(output: OutputMap, key: str) -> float:
@@ -119,7 +119,7 @@ def _tile(bundle: Bundle, tile: TileMap, made: Any) -> tuple[str, list[str]]:
     window = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
     place = (rows[0], columns[0])
     g = bundle.siemens[bundle.levels[tile.id]]
-    maps = [Map("target conductance", "uS", 1e6 * g[window], *place)]
+    maps = [Map("target conductance", "µS", 1e6 * g[window], *place)]
     if made is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             wrong = np.where(g > 0, 100 * (made[tile.id] - g) / g, np.nan)
@@ -130,7 +130,7 @@ def _tile(bundle: Bundle, tile: TileMap, made: Any) -> tuple[str, list[str]]:
     volts = np.zeros(len(g))
     volts[lines] = (bits[at] != inverse)
     lost = np.where(volts[:, None] > 0, 100 * (1 - device_voltages(g, volts, bundle.wires)), np.nan)
-    maps.append(Map("voltage lost in wires", "% of read voltage", lost[window], *place))
+    maps.append(Map("voltage lost in wires", "% of v_read", lost[window], *place))
     return title, [f'<p class="m">{escape(said)}</p>', row(heat_map(m) for m in maps)]
 
 

@@ -14,7 +14,7 @@ from .svg import Svg, number, png, ticks
 _RISING = ("00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "e1cc55", "fee838")
 # Blue to orange about a light grey, for what goes both ways.
 _TWO_SIDED = ("08519c", "3182bd", "9ecae1", "f2f2f2", "fdae6b", "e6550d", "8c2d04")
-_SIDE, _LEFT, _TOP, _RECTANGLES = 300.0, 44.0, 40.0, 1200
+_SIDE, _LEFT, _TOP, _RECTANGLES = 240.0, 44.0, 40.0, 1200
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def heat_map(shown: Map) -> str:
     cell = min(22.0, _SIDE / max(rows, columns))
     wide, high = cell * columns, cell * rows
     scale = max(high, 90.0)
-    svg = Svg(max(_LEFT + wide + 84, 250), _TOP + scale + 36, f"{shown.title}, {shown.unit}")
+    svg = Svg(max(_LEFT + wide + 14 + max(70, 6.4 * len(shown.unit)), 250), _TOP + scale + 36,
+              f"{shown.title}, {shown.unit}")
     svg.text(4, 14, shown.title, "t")
     _cells(svg, shown, cell)
     svg.add("rect", x=_LEFT, y=_TOP, width=wide, height=high, class_="l")

@@ -13,15 +13,15 @@ from html import escape
 from .svg import STYLE
 
 _CSS = STYLE + (
-    "*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:24px;background:var(--paper);color:var(--ink);"
+    "*{box-sizing:border-box}body{margin:0 auto;max-width:1280px;padding:24px;background:var(--paper);color:var(--ink);"
     "font:15px/1.5 system-ui,sans-serif}h1{font-size:24px;margin:0 0 4px;overflow-wrap:anywhere}"
     "h2{font-size:18px;margin:36px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}p{margin:8px 0}"
     ".m{color:var(--muted)}nav a{margin-right:14px;color:inherit}table{border-collapse:collapse;margin:8px 0;"
     "font-size:13.5px;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}td,th{padding:3px 14px 3px 0;"
     "text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}"
-    "th{font-weight:600;color:var(--muted)}td.n,th.n{text-align:right;white-space:nowrap}"
+    "th{font-weight:600;color:var(--muted)}td.n,th.n{text-align:right;white-space:nowrap}td.s{white-space:nowrap}"
     "details{background:var(--panel);border-radius:6px;padding:8px 12px;margin:8px 0}"
-    "summary{cursor:pointer;font-weight:600}.row{display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start}"
+    "summary{cursor:pointer;font-weight:600}.row{display:flex;flex-wrap:wrap;gap:8px 12px;align-items:flex-start}"
     "svg{max-width:100%;height:auto}.note{border-left:3px solid var(--line);padding-left:10px;color:var(--muted)}")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -59,8 +59,9 @@ class Page:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = False) -> str:
     """Give a table as HTML."""
     def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}{' class=n' if numbers and k else ''}>{escape(c)}</{tag}>"
-                                for k, c in enumerate(cells)) + "</tr>"
+        kinds = ["n" if numbers and k else "s" if len(c) <= 24 else "" for k, c in enumerate(cells)]
+        return "<tr>" + "".join(f'<{tag}{f" class={kind}" if kind else ""}>{escape(c)}</{tag}>'
+                                for c, kind in zip(cells, kinds, strict=True)) + "</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
     return f'<div class="wide"><table>\n{line(head, "th") if any(head) else ""}{body}\n</table></div>'

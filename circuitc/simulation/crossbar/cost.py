@@ -72,11 +72,11 @@ class TileCost:
     @property
     def why(self) -> str:
         """Say in a line what bounds the tile."""
-        slower = "decisions" if self.decide > self.settle else "the array"
+        slower = "deciding takes" if self.decide > self.settle else "settling takes"
         area = max(self.parts, key=lambda kind: self.parts[kind].mm2 or 0.0)
         return (f"{KINDS[self.bound]}-bound: {self.share(self.bound, 'joule'):.0%} of the energy; "
                 f"{KINDS[area]} {self.share(area, 'mm2'):.0%} of the area; a read settles in {1e9 * self.settle:.3g} ns "
-                f"and is decided in {1e9 * self.decide:.3g} ns, so {slower} take most of the time")
+                f"and is decided in {1e9 * self.decide:.3g} ns, so {slower} most of the time")
 
 
 @dataclass(frozen=True)
