@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,11 @@ _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-
           "--disable-background-networking", "--disable-component-update", "--disable-sync",
           "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe", "--window-size=1280,1000",
           "--hide-scrollbars")
+# The protocol wants its pipes at 3 and 4, where others of ours may lie.
+_LAUNCH = ("import fcntl, os, sys\n"
+           "ends = [fcntl.fcntl(int(e), fcntl.F_DUPFD, 10) for e in sys.argv[1:3]]\n"
+           "os.dup2(ends[0], 3), os.dup2(ends[1], 4)\n"
+           "os.execv(sys.argv[3], sys.argv[3:])\n")
 
 
 def found() -> str | None:
@@ -34,7 +40,7 @@ class Browser:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         to_browser, self.write = os.pipe()
         self.read, from_browser = os.pipe()
-        command = ["sh", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', program, *_FLAGS,
+        command = [sys.executable, "-c", _LAUNCH, str(to_browser), str(from_browser), program, *_FLAGS,
                    f"--user-data-dir={self.profile.name}"]
         self.process = subprocess.Popen(command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)

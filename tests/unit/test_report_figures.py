@@ -43,10 +43,10 @@ func @net(%a: bit[2], %b: bit[2]) -> (%y: bit[2]) once {
   %v1 = convert %b : spin[2]
   %x = concat %v1, %u : spin[4]
   %h = threshold %x, #w, #t : spin[2]
-  %k = slice %u {start=(1), stop=(2)} : spin[1]
+  %k = slice %u {start=[1], stop=[2]} : spin[1]
   %z = concat %h, %k : spin[3]
   %g = threshold %z, #v, #s : spin[1]
-  %e = slice %h {start=(0), stop=(1)} : spin[1]
+  %e = slice %h {start=[0], stop=[1]} : spin[1]
   %o = concat %g, %e : spin[2]
   %y = convert %o : bit[2]
   return %y
@@ -82,7 +82,7 @@ def golden(name: str, text: str) -> None:
 def test_small_figures_are_as_they_were(network: tuple[Module, Bundle]) -> None:
     module, bundle = network
     golden("heat.svg", heat_map(Map("error", "%", np.array([[1.0, -2.0], [np.nan, 0.0]]), 3, 5, two_sided=True)))
-    golden("margins.svg", histograms("3 outputs", "steps", {"target": [0.4, 0.45, 0.4], "window": [-0.1, 0.2, 0.3]}, 0.0))
+    golden("margins.svg", histograms("3 outputs", "steps", {"on target": [0.4, 0.4], "window": [-0.1, 0.2]}, 0.0))
     golden("curve.svg", curve("right", "sigma", [CurvePoint(0, 100, None), CurvePoint(0.2, 90, 4.5)]))
     golden("bars.svg", stacked_bars("energy", {"a": {"DAC": 1.0, "ADC": 3.0}, "b": {}}, "pJ", ("DAC", "ADC")).file())
     wiring = wiring_of(module, bundle.map)
@@ -93,7 +93,8 @@ def test_small_figures_are_as_they_were(network: tuple[Module, Bundle]) -> None:
 
 def test_texts_are_escaped_wherever_they_go() -> None:
     figures = [heat_map(Map(EVIL, EVIL, np.ones((2, 2)))), histograms(EVIL, EVIL, {EVIL: [1.0]}, 0.0),
-               curve(EVIL, EVIL, [CurvePoint(0, 100, 1)]), stacked_bars(EVIL, {EVIL: {EVIL: 1.0}}, EVIL, (EVIL,)).file()]
+               curve(EVIL, EVIL, [CurvePoint(0, 100, 1)]),
+               stacked_bars(EVIL, {EVIL: {EVIL: 1.0}}, EVIL, (EVIL,)).file()]
     for figure in figures:
         assert "<script" not in figure
         assert not any(e.tag.endswith("script") for e in ET.fromstring(figure).iter())
