@@ -44,7 +44,7 @@ def report_command(
     inputs: Annotated[Path | None, typer.Option(help="The same on these inputs: .npz by port name, or .npy.",
                                                 show_default=False)] = None,
     seeds: Annotated[int, typer.Option(help="Simulated arrays for each point of that curve.", min=1)] = 5,
-    accuracy: Annotated[Path | None, typer.Option(help="With --html: results of benchmarks/crossbar_accuracy.py --json.",
+    accuracy: Annotated[Path | None, typer.Option(help="With --html: results of crossbar_accuracy.py --json.",
                                                   show_default=False)] = None,
     tiles: Annotated[int, typer.Option(help="With --html: how many tiles are drawn.", min=0)] = 16,
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""Reports that people look at: pages of HTML and figures in SVG, self-contained, with nothing fetched and no scripts."""
+"""Reports that people look at: pages of HTML and figures in SVG, with nothing fetched and no scripts."""
 
 from .page import Page, html_page
 

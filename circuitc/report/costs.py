@@ -14,7 +14,7 @@ from .charts import stacked_bars
 from .page import Page
 from .svg import Svg
 
-SHOWN = 10   # tiles of the text report
+SHOWN, BARS = 10, 24   # tiles of the text report, and of the figure
 
 
 def cost_lines(cost: Cost) -> list[str]:
@@ -63,9 +63,10 @@ def put_cost(page: Page, cost: Cost) -> None:
                    f"{cost.preset.words}.")
     for line in unknown(cost):
         page.paragraph(line, "note")
-    page.put(bars("energy of a step", {f"tile {t.work.tile}": t for t in cost.tiles[:24]}, f"pJ, {cost.label}").inline())
-    if len(cost.tiles) > 24:
-        page.paragraph(f"The figure shows the first 24 of {len(cost.tiles)} tiles.", "note")
+    drawn = {f"tile {t.work.tile}": t for t in cost.tiles[:BARS]}
+    page.put(bars("energy of a step", drawn, f"pJ, {cost.label}").inline())
+    if len(cost.tiles) > BARS:
+        page.paragraph(f"The figure shows the first {BARS} of {len(cost.tiles)} tiles.", "note")
     page.table(("tile", "func", "reads", "wordlines", "devices", "conversions", "comparisons", "pJ", "ns", "mm2",
                 "bound by"), [
         (str(t.work.tile), t.work.region, str(t.work.reads), str(t.work.driven), str(t.work.devices),

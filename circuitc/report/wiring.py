@@ -97,14 +97,18 @@ class _Tracer:
         return np.arange(first, first + count).reshape(shape)
 
     def _value(self, node: Node) -> tuple[Any, Any]:
-        nodes = self.module.entry.body.nodes   # pyright: ignore[reportAttributeAccessIssue]  # a graph: see run
+        body = self.module.entry.body
+        assert isinstance(body, Graph), "as run has seen"
+        nodes = body.nodes
         given = [(self.known[v], self.changed[v]) for v in node.operands]
         varying = [k for k, v in enumerate(node.operands) if not nodes[v].is_constant]
         elsewhere = np.full(node.type.shape, ELSEWHERE)
         if node.op == "call" and node.attributes["func"] in self.maps:
             return self._call(self.maps[node.attributes["func"]], node, *given[0])
         if node.op in _MOVES:
-            return tuple(np.asarray(_MOVES[node.op](node.attributes, *x)) for x in zip(*given, strict=True))
+            move = _MOVES[node.op]
+            return (np.asarray(move(node.attributes, *(ids for ids, _ in given))),
+                    np.asarray(move(node.attributes, *(changed for _, changed in given))))
         if node.op == "gather" and nodes[node.operands[1]].is_constant:
             index = nodes[node.operands[1]].constant.array.astype(np.int64)
             x, changed = given[0]

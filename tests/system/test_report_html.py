@@ -44,7 +44,8 @@ def page(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         out.write("tile,row,col,g_S\n")
         for k, cell in enumerate(csv.DictReader(table)):
             out.write(f"{cell['tile']},{cell['row']},{cell['col']},{float(cell['g_target_S']) * (0.9 + k % 3 / 10)}\n")
-    rows = [{"what": f"stuck {EVIL}", "amount": a, "mean": m, "half": 0.01, "seeds": 3} for a, m in ((0, 1), (0.1, 0.9))]
+    rows = [{"what": f"stuck {EVIL}", "amount": amount, "mean": mean, "half": 0.01, "seeds": 3}
+            for amount, mean in ((0, 1), (0.1, 0.9))]
     (folder / "accuracy.json").write_text(json.dumps({"schema": "circuitc.accuracy/1", "rows": rows}))
     assert run(["report", str(bundle), "--html", str(folder / "page.html"), "--measured", str(folder / "measured.csv"),
                 "--samples", "8", "--seeds", "2", "--accuracy", str(folder / "accuracy.json")]) == 0

@@ -22,8 +22,8 @@ from circuitc.diagnostics import CircuitError
 from circuitc.driver import Wishes, prepare
 from circuitc.ir import Module, parse_module, run
 from circuitc.passes import sample_inputs
+from circuitc.report.accuracy import read_accuracy
 from circuitc.report.charts import CurvePoint, curve, histograms, stacked_bars
-from circuitc.report.crossbar import read_accuracy
 from circuitc.report.heatmap import Map, colours, heat_map
 from circuitc.report.routing import draw_routing, too_large
 from circuitc.report.svg import png, ticks

@@ -75,8 +75,9 @@ class TileCost:
         slower = "deciding takes" if self.decide > self.settle else "settling takes"
         area = max(self.parts, key=lambda kind: self.parts[kind].mm2 or 0.0)
         return (f"{KINDS[self.bound]}-bound: {self.share(self.bound, 'joule'):.0%} of the energy; "
-                f"{KINDS[area]} {self.share(area, 'mm2'):.0%} of the area; a read settles in {1e9 * self.settle:.3g} ns "
-                f"and is decided in {1e9 * self.decide:.3g} ns, so {slower} most of the time")
+                f"{KINDS[area]} {self.share(area, 'mm2'):.0%} of the area; a read settles in "
+                f"{1e9 * self.settle:.3g} ns and is decided in {1e9 * self.decide:.3g} ns, so {slower} "
+                "most of the time")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Cost:
         return [kind for kind in KINDS if any(getattr(t.parts[kind], what) is None for t in self.tiles)]
 
 
-def estimate(described: MapFile, levels: Sequence[Any], array: Array) -> Cost:
+def estimate(described: MapFile, levels: Any, array: Array) -> Cost:
     """Estimate what a step of a mapped program takes, with the cost model that the array names."""
     preset = PRESETS[array.energy.preset]
     return Cost(preset, tuple(_tile(work, array, preset) for work in works(described, levels)))

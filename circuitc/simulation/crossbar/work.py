@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Work:
     comparisons: tuple[Decision, ...]
 
 
-def works(described: MapFile, levels: Sequence[Any]) -> Iterator[Work]:
+def works(described: MapFile, levels: Any) -> Iterator[Work]:
     """Count every tile's work; `levels` gives each tile's devices, [rows, columns]."""
     regions = {r.func: r for r in described.regions}
     siemens = np.array(described.physics.level_siemens)
