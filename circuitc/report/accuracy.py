@@ -28,8 +28,8 @@ def put_accuracy(page: Page, bundle: Bundle, module: Module, array: Array, input
     """Draw the results of a file, and of a Monte Carlo run on raw inputs, `seeds` arrays a point."""
     page.section("Accuracy under variation")
     if results is None and inputs is None:
-        page.paragraph("Not simulated for this page: --samples N or --inputs FILE does so, --accuracy FILE shows what a "
-                       "benchmark found.", "note")
+        page.paragraph("Not simulated for this page: --samples N or --inputs FILE does so, --accuracy FILE shows what "
+                       "a benchmark found.", "note")
     if results is not None:
         for what, points in read_accuracy(results).items():
             page.put(curve(what, what, points))
