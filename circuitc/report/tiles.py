@@ -33,8 +33,8 @@ def put_margins(page: Page, bundle: Bundle) -> None:
          "window"))}
     step = f"{1e6 * bundle.map.physics.lsb_ampere:.4g} µA"
     page.paragraph(f"How far the worst binary input stays from a wrong answer, in level steps of {step}: of "
-                   "comparators half of the gap between the two sides, of conversions what is left of the half step to rounding. "
-                   "Below 0 an answer is not certified.")
+                   "comparators half of the gap between the two sides, of conversions what is left of the half step "
+                   "to rounding. Below 0 an answer is not certified.")
     if outputs:
         page.put(histograms(f"{len(outputs)} outputs", "margin, level steps", series, cut=0.0))
     if constant:
