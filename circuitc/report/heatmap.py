@@ -19,7 +19,10 @@ _SIDE, _LEFT, _TOP, _RECTANGLES = 240.0, 44.0, 40.0, 1200
 
 @dataclass(frozen=True)
 class Map:
-    """What a heat map shows: values [rows, columns] (nan: nothing to show), from this wordline and bitline on."""
+    """What a heat map shows: values [rows, columns] (nan: nothing to show), from this wordline and bitline on.
+
+    `crossed` lists places, by row and column of the values, that get a cross.
+    """
 
     title: str
     unit: str
@@ -27,6 +30,7 @@ class Map:
     first_row: int = 0
     first_column: int = 0
     two_sided: bool = False
+    crossed: tuple[tuple[int, int], ...] = ()
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -57,6 +61,7 @@ def heat_map(shown: Map) -> str:
     svg.text(4, 14, shown.title, "t")
     _cells(svg, shown, cell)
     svg.add("rect", x=_LEFT, y=_TOP, width=wide, height=high, class_="l")
+    _crosses(svg, shown, cell)
     for k in _marks(rows, cell):
         svg.text(_LEFT - 5, _TOP + (k + 0.5) * cell + 4, str(shown.first_row + k), "m e")
     for k in _marks(columns, cell * 0.7):
@@ -80,6 +85,17 @@ def _cells(svg: Svg, shown: Map, cell: float) -> None:
         svg.add("rect", hint=f"wordline {shown.first_row + i}, bitline {shown.first_column + j}: "
                 f"{shown.values[i, j]:.4g} {shown.unit}", x=_LEFT + j * cell, y=_TOP + i * cell, width=cell,
                 height=cell, fill=f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def _crosses(svg: Svg, shown: Map, cell: float) -> None:
+    """Put crosses, dark within light, so that they are seen on every colour."""
+    if shown.crossed:
+        arm = number(0.7 * cell)
+        back = number(-0.7 * cell)
+        path = "".join(f"M{number(_LEFT + (j + 0.15) * cell)} {number(_TOP + (i + 0.15) * cell)}l{arm} {arm}m0 {back}"
+                       f"l{back} {arm}" for i, j in shown.crossed)
+        for colour, width in (("#ffffff", 0.22), ("#c00000", 0.1)):
+            svg.add("path", d=path, stroke=colour, stroke_width=max(0.6, width * cell), fill="none")
 
 
 def _marks(count: int, cell: float) -> range:

@@ -54,7 +54,8 @@ def put_tiles(page: Page, bundle: Bundle, array: Array, measured: Path | None, m
     page.section("Tiles")
     made, words = _made(bundle, array, measured)
     count = min(most, len(bundle.map.tiles))
-    page.paragraph(f"Wordlines carry inputs from the left, bitlines are sensed below the last row. {words} The voltage "
+    page.paragraph("Wordlines carry inputs from the left, bitlines are sensed below the last row. A cross is a device "
+                   f"known to be bad. {words} The voltage "
                    "lost is that of the exact solution of the wires, at the input of the tile that comes nearest to a "
                    "wrong answer; idle wordlines have none to lose.")
     for tile in bundle.map.tiles[:count]:
@@ -84,11 +85,11 @@ def _tile(bundle: Bundle, tile: TileMap, made: Any) -> tuple[str, list[str]]:
     window = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
     place = (rows[0], columns[0])
     g = bundle.siemens[bundle.levels[tile.id]]
-    maps = [Map("target conductance", "µS", 1e6 * g[window], *place)]
+    bad = _known_bad(bundle, tile, *place, rows[-1], columns[-1])
+    maps = [Map("target conductance", "µS", 1e6 * g[window], *place, crossed=bad)]
     if made is not None:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            wrong = np.where(g > 0, 100 * (made[tile.id] - g) / g, np.nan)
-        maps.append(Map("error of conductance", "% of target", wrong[window], *place, two_sided=True))
+        wrong = (made[tile.id] - g) / bundle.step
+        maps.append(Map("error of conductance", "level steps", wrong[window], *place, two_sided=True))
     bits, said = _nearest(bundle, tile)
     lines, inputs, inverse = drives(tile)
     at = np.searchsorted(np.unique(inputs), inputs)
@@ -97,6 +98,15 @@ def _tile(bundle: Bundle, tile: TileMap, made: Any) -> tuple[str, list[str]]:
     lost = np.where(volts[:, None] > 0, 100 * (1 - device_voltages(g, volts, bundle.wires)), np.nan)
     maps.append(Map("voltage lost in wires", "% of v_read", lost[window], *place))
     return title, [f'<p class="m">{escape(said)}</p>', row(heat_map(m) for m in maps)]
+
+
+def _known_bad(bundle: Bundle, tile: TileMap, top: int, left: int, bottom: int, right: int,
+               ) -> tuple[tuple[int, int], ...]:
+    """List the devices of a window that the table says are bad."""
+    table = bundle.table
+    own = np.flatnonzero((np.asarray(table["tile"]) == tile.id) & (np.asarray(table["fault"]) != "none"))
+    places = [(int(table["row"][k]), int(table["col"][k])) for k in own]
+    return tuple((r - top, c - left) for r, c in places if top <= r <= bottom and left <= c <= right)
 
 
 def _nearest(bundle: Bundle, tile: TileMap) -> tuple[Any, str]:

@@ -67,7 +67,7 @@ def test_the_page_says_what_was_checked_and_what_is_an_estimate(page: Path) -> N
                   "model estimate, preset isaac-32nm: nothing of this was measured", "Errors are of what was measured",
                   "PUMA simulator, constants-128.py", "8 samples on 2 simulated arrays a point"):
         assert words in text
-    assert text.count("target conductance, µS") == text.count("error of conductance, % of target") == 3
+    assert text.count("target conductance, µS") == text.count("error of conductance, level steps") == 3
     assert "<script" not in text
     assert not re.search(r'(?:src|href)="(?!#|data:image/png;base64,)', text)
     assert not re.search(r"url\(|@import|http-equiv=\"refresh", text)

@@ -81,7 +81,7 @@ def golden(name: str, text: str) -> None:
 
 def test_small_figures_are_as_they_were(network: tuple[Module, Bundle]) -> None:
     module, bundle = network
-    golden("heat.svg", heat_map(Map("error", "%", np.array([[1.0, -2.0], [np.nan, 0.0]]), 3, 5, two_sided=True)))
+    golden("heat.svg", heat_map(Map("error", "%", np.array([[1.0, -2.0], [np.nan, 0.0]]), 3, 5, True, ((1, 0),))))
     golden("margins.svg", histograms("3 outputs", "steps", {"on target": [0.4, 0.4], "window": [-0.1, 0.2]}, 0.0))
     golden("curve.svg", curve("right", "sigma", [CurvePoint(0, 100, None), CurvePoint(0.2, 90, 4.5)]))
     golden("bars.svg", stacked_bars("energy", {"a": {"DAC": 1.0, "ADC": 3.0}, "b": {}}, "pJ", ("DAC", "ADC")).file())
