@@ -64,9 +64,39 @@ def table(design: Design) -> bytes:
     return cells_csv(cells, roles, design)
 
 
+NUMBERS = """
+const #w : i2[2,4] = [[1, -1, 1, 0], [0, 1, 1, 1]]
+const #t : i2[2] = [0, 1]
+const #order : u2[4] = [2, 0, 3, 1]
+const #v : i2[2,4] = [[1, 1, -1, 1], [1, 0, 1, 1]]
+const #two : u2[2] = 2
+func @numbers(%n: u4, %m: u2[2]) -> (%y: spin[2], %z: i10[2]) once {
+  %bits = unpack %n : bit[4]
+  %mixed = gather %bits, #order : bit[4]
+  %s = convert %mixed : spin[4]
+  %y = threshold %s, #w, #t : spin[2]
+  %k = mul %m, #two : u4[2]
+  %a = slice %m {start=[0], stop=[1]} : u2[1]
+  %b = slice %m {start=[1], stop=[2]} : u2[1]
+  %sum = add %a, %b : u3[1]
+  %wide = convert %sum : u4[1]
+  %first = convert %a : u4[1]
+  %x = concat %wide, %k, %first : u4[4]
+  %c = contract #v, %x {spec="ij,j->i"} : i10[2]
+  return %y, %c
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def network() -> tuple[Module, Bundle]:
     module = prepare(parse_module(NETWORK), "crossbar", Wishes(verify=False, passes="partition"))[1]
+    return module, bundled(module)
+
+
+@pytest.fixture(scope="module")
+def numbers() -> tuple[Module, Bundle]:
+    module = prepare(parse_module(NUMBERS), "crossbar", Wishes(verify=False, passes="partition"))[1]
     return module, bundled(module)
 
 
@@ -139,30 +169,46 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     assert all(low - 1e-12 <= t <= high * (1 + 1e-9) + 1e-12 for t in found)
 
 
-def test_wires_carry_what_the_interpreter_sees(network: tuple[Module, Bundle]) -> None:
+@pytest.mark.parametrize("which", ["network", "numbers"])
+def test_wires_carry_what_the_interpreter_sees(which: str, request: pytest.FixtureRequest) -> None:
     """Each input of a region is the very bit that the wiring says drives it, on random inputs."""
-    module, bundle = network
+    module, bundle = request.getfixturevalue(which)
     wiring = wiring_of(module, bundle.map)
     assert wiring is not None
     inputs = sample_inputs(module.entry, 32, np.random.default_rng(0))
-    values = {name: np.asarray(v) > 0 for name, v in inputs.items()}
+    values = {name: np.asarray(v).reshape(32, -1) for name, v in inputs.items()}
     seen: dict[str, np.ndarray] = {}
 
     def watched(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         answer = run(module, given, name)
-        seen[name], values[name] = np.asarray(given["x"]) > 0, np.asarray(answer["y"]) > 0
+        seen[name], values[name] = np.asarray(given["x"]), np.asarray(answer["y"])
         return answer
+
+    def driven(source: int) -> np.ndarray:
+        said = wiring.sources[source]
+        v = values[said.owner][:, said.index]
+        return v > 0 if said.bit < 0 else v >> said.bit & 1
 
     outputs = run(module, inputs, stand_ins={r.func: partial(watched, r.func) for r in bundle.map.regions})
     for func, ids in wiring.regions.items():
-        assert not wiring.changed[func].any()
+        assert which == "numbers" or not (wiring.changed[func].any() or ELSEWHERE in ids)
         for k, source in enumerate(ids.tolist()):
-            assert source != ELSEWHERE
-            said = wiring.sources[source]
-            np.testing.assert_array_equal(seen[func][:, k], values[said.owner][:, said.index])
+            if source != ELSEWHERE and not wiring.changed[func][k]:
+                np.testing.assert_array_equal(seen[func][:, k] > 0, driven(source))
     for k, source in enumerate(wiring.outputs["y"].tolist()):
-        said = wiring.sources[source]
-        np.testing.assert_array_equal(np.asarray(outputs["y"])[:, k] > 0, values[said.owner][:, said.index])
+        np.testing.assert_array_equal(np.asarray(outputs["y"])[:, k] > 0, driven(source))
+
+
+def test_arithmetic_between_is_marked(numbers: tuple[Module, Bundle]) -> None:
+    module, bundle = numbers
+    wiring = wiring_of(module, bundle.map)
+    assert wiring is not None
+    threshold, product = (r.func for r in bundle.map.regions)
+    assert [wiring.sources[k].name for k in wiring.regions[threshold]] == ["n[0].2", "n[0].0", "n[0].3", "n[0].1"]
+    assert not wiring.changed[threshold].any()
+    said = [wiring.sources[k].name if k != ELSEWHERE else "" for k in wiring.regions[product].tolist()]
+    assert said == ["", "m[0]", "m[1]", "m[0]"]
+    assert wiring.changed[product].tolist()[1:] == [True, True, True]
 
 
 @pytest.mark.parametrize(("text", "says"), [
