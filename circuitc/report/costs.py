@@ -19,9 +19,10 @@ SHOWN, BARS = 10, 24   # tiles of the text report, and of the figure
 
 def cost_lines(cost: Cost) -> list[str]:
     """Say what a step takes, and what bounds each of the first tiles."""
-    lines = [f"cost of a step ({cost.label}; nothing of it was measured)", f"  {whole(cost)}",
-             "  energy: " + ", ".join(f"{KINDS[k]} {cost.total(k, 'joule') / cost.joule:.0%}" for k in KINDS
-                                      if cost.joule and cost.total(k, "joule"))]
+    lines = [f"cost of a step ({cost.label}; nothing of it was measured)", f"  {whole(cost)}"]
+    if cost.joule:
+        lines.append("  energy: " + ", ".join(f"{KINDS[k]} {cost.total(k, 'joule') / cost.joule:.0%}" for k in KINDS
+                                              if cost.total(k, "joule")))
     lines += [f"  tile {t.work.tile} @{t.work.region}: {1e12 * t.joule:.4g} pJ, {1e9 * t.seconds:.4g} ns; {t.why}"
               for t in cost.tiles[:SHOWN]]
     if len(cost.tiles) > SHOWN:
