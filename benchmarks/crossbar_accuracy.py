@@ -1,15 +1,19 @@
 """How right networks stay on arrays of memristors: device variation, stuck devices, wires; mean and 95 % interval.
 
     python benchmarks/crossbar_accuracy.py [mnist.npz] [--seeds 10] [--images 1000] [--figure accuracy.svg]
+        [--json accuracy.json]
 
 With MNIST (a file with `x_test`, `y_test`, `x_train`, `y_train`) the network is examples/18_mnist_arrays, without it
 the digits of examples/07_digits_mlp. Both are quantized to 4 bits and compiled for the preset rram-128. Each seed is an
-array of its own, all of whose tiles are solved exactly. The figure needs matplotlib.
+array of its own, all of whose tiles are solved exactly. The figure needs matplotlib; the JSON
+is what `circuitc report BUNDLE --html FILE --accuracy` draws.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
 import tempfile
 import time
@@ -138,12 +142,20 @@ def draw(path: Path, study: Study, rows: Sequence[Row], exact: float) -> None:
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
+def document(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
+    """Give the rows as plain values; an interval that one seed leaves open is 0."""
+    return {"schema": "circuitc.accuracy/1", "name": study.name, "samples": len(study.labels), "rows": [
+        {"what": r.what, "amount": r.amount, "mean": r.accuracy.mean,
+         "half": r.accuracy.half if math.isfinite(r.accuracy.half) else 0.0, "seeds": r.accuracy.seeds} for r in rows]}
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mnist", nargs="?", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--json", type=Path)
     wish = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         study = study_of(wish.mnist, wish.images, Path(folder))
@@ -154,6 +166,8 @@ def main(arguments: Sequence[str]) -> None:
             rows.append(row)
         if wish.figure:
             draw(wish.figure, study, rows, exact)
+        if wish.json:
+            wish.json.write_text(json.dumps(document(study, rows), indent=1) + "\n")
 
 
 if __name__ == "__main__":

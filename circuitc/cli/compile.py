@@ -1,4 +1,4 @@
-"""`circuitc compile`, `report` and `convert`: make artefacts, read about them, change formats."""
+"""`circuitc compile` and `convert`: make artefacts, change formats."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitc.build import Build, changed_files, read_json
+from circuitc.build import Build
 from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
 from circuitc.formats import rewrite, write
 from circuitc.plugins import plugin_names
 from circuitc.proof import LEVELS, proof_json, proof_line
-from circuitc.synthesis import Survey, survey, verilog_of_parts
 
-from .app import EXIT_NO, EXIT_UNKNOWN, app
-from .output import progress, say, table
+from .app import EXIT_UNKNOWN, app
+from .output import progress, say
 
 Model = Annotated[Path, typer.Argument(help="A model file of any known format (see `circuitc formats`).",
                                        show_default=False)]
@@ -96,56 +95,6 @@ def census(report: Any) -> list[str]:
     """Quote the one-line summaries that passes left in the report."""
     records = report.get("facts", {}).get("passes", [])
     return [str(r["facts"]["summary"]) for r in records if isinstance(r.get("facts"), dict) and "summary" in r["facts"]]
-
-
-@app.command("report")
-def report_command(
-    build: Annotated[Path, typer.Argument(help="The folder of a build.", show_default=False)],
-    full: Annotated[bool, typer.Option("--full", help="Also synthesize for FPGA families and find clock rates "
-                                       "(minutes).")] = False,
-    time: Annotated[float | None, typer.Option(metavar="SECONDS", help="How long each tool may take.", min=0.1,
-                                               show_default="30, with --full 900")] = None,
-    as_json: Json = False,
-) -> None:
-    """Say what a build holds: figures, passes with their evidence, what was proved or only tested, and what it costs.
-
-    Of Verilog it gives six-input look-up tables and their depth; with --full what Yosys makes of it for xc7, ice40 and
-    ecp5, and with nextpnr installed the clock rate over three seeds.
-    """
-    certificate = read_json(build, "certificate.json")
-    changed, report = changed_files(build), read_json(build, "report.json")
-    lines = [f"{report['model']} for {report['target']}: {build / str(report['main'])}", *census(report), ""]
-    lines += table((f"  {k}", str(v)) for k, v in report["figures"].items() if v)
-    records = report["facts"].get("passes", [])
-    lines += ["", "passes", *table((f"  {r['name']}", "exact" if r["exact"] else "approximate",
-                                    "changed" if r["changed"] else "no change", _level(r["evidence"]))
-                                   for r in records)]
-    lines += ["", "evidence", *(f"  {c['evidence']}: {c['claim']} ({_how(c)})" for c in certificate["claims"])]
-    measured = _survey(build, report, full, time) if not changed and report["target"] == "verilog" else None
-    lines += ["", "size", *measured.lines()] if measured else []
-    if changed:
-        lines = [f"{build}: {', '.join(changed)} changed since the certificate was given, so it says nothing of them"]
-    say(lines, {"report": report, "certificate": certificate, "changed": changed,
-                **(measured.as_json() if measured else {})}, as_json)
-    if changed:
-        raise typer.Exit(EXIT_NO)
-
-
-def _survey(build: Path, report: Any, full: bool, seconds: float | None) -> Survey:
-    text = (build / str(report["main"])).read_text()
-    names = report["facts"].get("logic-network", {}).get("parts", [])
-    parts = verilog_of_parts(load(build / str(report["program"])), names) if names else {}
-    with progress() as stage:
-        return survey(text, read_json(build, "ports.json"), full=full, seconds=seconds or (900 if full else 30),
-                      parts=parts, progress=stage)
-
-
-def _how(claim: Any) -> str:
-    return ", ".join(claim[k] for k in ("method", "solver", "note", "reader") if claim.get(k))
-
-
-def _level(evidence: Any) -> str:
-    return " ".join(str(evidence[k]) for k in ("level", "vectors") if k in evidence)
 
 
 @app.command("convert")

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["diagnostics", "tools", "plugins", "ir", "passes", "backends", "models", "formats", "simulation", "synthesis",
-          "proof", "learn", "build", "data", "checks", "driver", "crossbar", "cli"]
+          "proof", "learn", "build", "data", "checks", "driver", "crossbar", "report", "cli"]
 FILES = sorted((ROOT / "circuitc").rglob("*.py"))
 
 

@@ -49,10 +49,10 @@ def bundle_files(design: Design, more: Mapping[str, bytes]) -> dict[str, bytes]:
         files["program.csv"] = program_csv(cells, design)
     if design.options.spice:
         files |= dict(_netlists(design))
-    return {"map.json": _map_json(design, files), **files}
+    return {"map.json": map_json(design, files), **files}
 
 
-def _map_json(design: Design, files: Mapping[str, bytes]) -> bytes:
+def map_json(design: Design, files: Mapping[str, bytes]) -> bytes:
     """Print the manifest: one line for each tile and each output, so that people can read it."""
     array, wires = design.array, design.array.wires
     document: dict[str, Any] = {

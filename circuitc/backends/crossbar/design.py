@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,12 @@ def design_of(module: Module, options: Options) -> Design:
     channels = Channels.load(options.channels) if options.channels else None
     if channels is not None:
         channels.check(array)
-    known = _known_faults(array, options)
+    return design_on(module, array, options, channels, _known_faults(array, options))
+
+
+def design_on(module: Module, array: Array, options: Options, channels: Channels | None = None,
+              known: Sequence[np.ndarray[Any, np.dtype[np.uint8]]] = ()) -> Design:
+    """Map a module's regions to an array that is at hand already; `known` are the faults of its tiles."""
     regions: list[Mounted] = []
     first = 0
     for func in module.funcs.values():

@@ -59,7 +59,7 @@ def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[i
     identity = np.eye(g.shape[1])
     bits: Matrix = np.asarray(sense, dtype=np.float64)
     responses = [wordline_response(row, wires)[0] for row in g]
-    factors = _bitline_factors([wordline_complement(*pair) for pair in zip(g, responses, strict=True)], wires)
+    factors = bitline_factors([wordline_complement(*pair) for pair in zip(g, responses, strict=True)], wires)
     for row in range(len(g) - 1, -1, -1):
         factor, resistance = factors[row]
         if factor is not None:
@@ -67,7 +67,7 @@ def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[i
         yield row, (identity - responses[row]) @ bits
 
 
-def _bitline_factors(complements: Sequence[Matrix], wires: Wires) -> list[tuple[Any, float]]:
+def bitline_factors(complements: Sequence[Matrix], wires: Wires) -> list[tuple[Any, float]]:
     """Factor each bitline node's equations once those above are eliminated; None where the node is the one below.
 
     `complements` are the conductances that the bitline nodes of each wordline see.
