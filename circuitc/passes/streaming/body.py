@@ -157,6 +157,11 @@ class StreamBody:
         flow = self.settled(node.operands[0])
         return None if flow.axes is None else Pending(flow, Axis(flow.times.shape[0]), Axis(flow.times.shape[1]))
 
+    def waiting(self, value: Value) -> Pending | None:
+        """Give the windows on an operand that nobody has read yet."""
+        found = self._flows[value]
+        return found if isinstance(found, Pending) else None
+
     def type(self, value: Value) -> Type:
         return self.graph.nodes[value].type
 
@@ -173,16 +178,40 @@ def _inner(t: Type, axes: Axes) -> Type:
     return t.with_shape(tuple(t.shape[k] for k in inner_axes(t.rank, axes)))
 
 
-def _uniform(constant: Constant, axes: Axes) -> bool:
-    """Tell whether a constant is the same at every position."""
+def _uniform(constant: Constant, axes: Sequence[int]) -> bool:
+    """Tell whether a constant is the same along some axes."""
     first = constant.array[tuple(slice(0, 1) if k in axes else slice(None) for k in range(constant.type.rank))]
     return bool((constant.array == first).all())
 
 
-def _elementwise(body: StreamBody, node: Node) -> Flow | None:
+def _elementwise(body: StreamBody, node: Node) -> Flow | Pending | None:
     if node.op == "table" and body.known(node.operands[1]) is None:
         return None
-    return body.joined(node, dict(node.attributes))
+    return _before_windows(body, node) or body.joined(node, dict(node.attributes))
+
+
+def _before_windows(body: StreamBody, node: Node) -> Pending | None:
+    """Work on the map that windows are taken of, which is once an element; None where places are not all alike."""
+    moving = {v for v in node.operands if body.known(v) is None}
+    pending = body.waiting(next(iter(moving))) if len(moving) == 1 else None
+    if pending is None or pending.fill is not None or not pending.order or pending.source.axes is None:
+        return None
+    axes, places = pending.source.axes, len(pending.places)
+    varied = (*axes, *range(node.type.rank - places, node.type.rank))
+    constants = [c for v in lane_operands(node) if (c := body.known(v)) is not None and c.type.rank]
+    if not all(_uniform(c, varied) for c in constants):
+        return None
+    def cut(t: Type) -> Type:
+        return t.with_shape(tuple(n for k, n in enumerate(t.shape) if k not in varied))
+    operands: list[Value] = []
+    for k, v in enumerate(node.operands):
+        constant = body.known(v)
+        if constant is not None and k < len(lane_operands(node)) and constant.type.rank:
+            part = constant.array[tuple(0 if a in varied else slice(None) for a in range(constant.type.rank))]
+            constant = Constant(cut(constant.type), part)
+        operands.append(pending.source.value if constant is None else body.parts.builder.constant(constant))
+    value = body.copied(replace(node, type=cut(node.type)), operands)
+    return replace(pending, source=replace(pending.source, value=value))
 
 
 def _pad(body: StreamBody, node: Node) -> Pending | None:
