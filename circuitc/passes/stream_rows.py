@@ -38,7 +38,7 @@ class StreamRows(Pass):
         while name in module.funcs:
             name += "_"
         stream = _stream(name, func, body, flows)
-        steps = 1 + max(int(f.times.max()) for f in flows)
+        steps = max(body.parts.period, *(1 + int(f.times.max()) for f in flows))
         context.facts[func.name] = _facts(func, body, flows, steps)
         caller = replace(func, body=_calling(func, stream, flows, axes, steps))
         return module.with_func(caller).with_func(stream)
