@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitc.build import Build, changed_files, read_json
+from circuitc.build import Build, changed_files, memory_files, read_json
 from circuitc.diagnostics import error, nearest
 from circuitc.driver import compile, load
 from circuitc.formats import rewrite, write
@@ -135,9 +135,10 @@ def _survey(build: Path, report: Any, full: bool, seconds: float | None) -> Surv
     text = (build / str(report["main"])).read_text()
     names = report["facts"].get("logic-network", {}).get("parts", [])
     parts = verilog_of_parts(load(build / str(report["program"])), names) if names else {}
+    ports = read_json(build, "ports.json")
     with progress() as stage:
-        return survey(text, read_json(build, "ports.json"), full=full, seconds=seconds or (900 if full else 30),
-                      parts=parts, progress=stage)
+        return survey(text, ports, full=full, seconds=seconds or (900 if full else 30), parts=parts, progress=stage,
+                      files=memory_files(build, ports))
 
 
 def _how(claim: Any) -> str:

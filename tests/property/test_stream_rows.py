@@ -27,7 +27,7 @@ from circuitc.ir import (
 )
 from circuitc.models.layers import Sliding, convolution, max_pool, sum_pool
 from circuitc.passes import run_passes
-from circuitc.simulation import ENGINES, simulate_verilog
+from circuitc.simulation import simulate_verilog
 from circuitc.tools import tool_version
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -126,3 +126,68 @@ def test_a_stream_says_what_the_network_says(seed: int, dense: bool) -> None:
     np.testing.assert_array_equal(said(found, wanted), wanted)
     first = np.flatnonzero(found["y_valid"][0])
     assert (first[0], len(first)) == (facts["outputs"]["y"]["first"], 3 * facts["outputs"]["y"]["words"])
+
+
+SMALL = """
+const #k : i3[2,1,3,3] = [[[[1, -2, 3], [0, 1, -1], [2, 2, -3]]], [[[-1, 0, 1], [3, -4, 1], [0, 0, 2]]]]
+const #w : i3[2,8] = [[1, -2, 3, 0, 1, 1, -4, 2], [0, 3, -1, -1, 2, 0, 1, -3]]
+const #zero : u2 = 0
+func @net(%x: u2[1,4,4]) -> (%y: i9[2]) once {
+  %pad = pad %x, #zero {before=[0, 1, 1], after=[0, 1, 1]} : u2[1,6,6]
+  %rows = window %pad {axis=1, size=3} : u2[1,4,6,3]
+  %places = window %rows {axis=2, size=3} : u2[1,4,4,3,3]
+  %map = contract %places, #k {spec="yabcd,zycd->zab"} : i9[2,4,4]
+  %small = requantize %map : u2[2,4,4]
+  %pairs = window %small {axis=1, size=2, stride=2} : u2[2,2,4,2]
+  %fours = window %pairs {axis=2, size=2, stride=2} : u2[2,2,2,2,2]
+  %pooled = reduce %fours {kind=max, axes=[3, 4]} : u2[2,2,2]
+  %flat = reshape %pooled {shape=[8]} : u2[8]
+  %y = contract #w, %flat {spec="ij,j->i"} : i9[2]
+  return %y
+}
+"""
+
+
+@pytest.mark.parametrize(("engine", "reuse"), [("icarus", 1), ("icarus", 2), ("yosys", 1)])
+def test_images_back_to_back_in_verilog(engine: str, reuse: int) -> None:
+    if engine == "icarus" and tool_version("vvp") is None:
+        pytest.skip("icarus is not installed")
+    module = parse_module(SMALL)
+    streamed = run_passes(module, "stream-rows,main{func=net_stream}")
+    items, wanted, _ = pixels(module, streamed, 4)
+    folded = streamed if reuse == 1 else run_passes(streamed, f"fold-hardware{{reuse={reuse}}}")
+    build = circuitc.compile(folded, options={"vectors": "0"}, verify=False)
+    assert build.ports["interval"] == (1 if reuse == 1 else reuse + 4), "clocks a pixel"
+    found = simulate_verilog(build.artefacts[build.main].decode(), build.ports, build.module, {"x": items},
+                             engine=engine, stall=True)
+    np.testing.assert_array_equal(said(found, wanted), wanted)
+    np.testing.assert_array_equal(circuitc.jit(folded)(items)["y_valid"], found["y_valid"])
+
+
+def test_what_is_said_of_steps_and_lines() -> None:
+    """An image of 16 pixels: the last window waits for 5 positions behind it, then 4 registers follow each other."""
+    facts = run_passes(parse_module(SMALL), "stream-rows").facts["passes"][0]["facts"]["net"]
+    assert (facts["interval"], facts["line_bits"], facts["kept_whole"]) == (16, [22, 24], ["pooled"])
+    assert facts["outputs"]["y"] == {"first": 23, "last": 23, "words": 1}
+
+
+def test_the_main_func_changes_and_no_other() -> None:
+    streamed = run_passes(parse_module(SMALL), "stream-rows,main{func=net_stream},main{func=net_stream}")
+    first, again = streamed.facts["passes"][1:]
+    assert list(streamed.funcs) == ["net_stream"]
+    assert first["evidence"] == {"level": "proved", "method": "no func changed; the main one is now @net_stream"}
+    assert not again["changed"]
+    with pytest.raises(CircuitError, match="there is no func @nett"):
+        run_passes(parse_module(SMALL), "main{func=nett}")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("func @f(%x: u4[3], %z: u4[3]) -> (%y: u5[3]) once {\n  %y = add %x, %z : u5[3]\n  return %y\n}",
+     "has 2 inputs and 1 outputs"),
+    ("func @f(%x: u4[3]) -> (%y: u4[3]) once {\n  %y = not %x : u4[3]\n  return %y\n}", "no two axes -2 and -1"),
+    ("const #c : u4 = 3\nfunc @f(%x: u4[3,3]) -> (%y: u4) once {\n  return #c\n}", "an output is a constant"),
+    ("func @f(%x: u4[3,3]) -> (%y: u4[3,3]) stream {\n  return %x\n}", "is not a combinational func"),
+])
+def test_what_is_no_image_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CircuitError, match=message):
+        run_passes(parse_module(text), "stream-rows")
