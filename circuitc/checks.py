@@ -89,7 +89,7 @@ class Checked:
 
     def certificate(self, model: bytes, artefacts: Mapping[str, bytes], final: Module) -> Certificate:
         """Make the certificate of a build from the bytes of its files."""
-        return certify(model, artefacts, final.facts.get("passes", ()), self.claims)
+        return certify(model, artefacts, final.facts.get("passes", ()), self.claims, final.facts.get("files", {}))
 
 
 def require(certificate: Certificate, level: str) -> None:
