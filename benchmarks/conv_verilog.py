@@ -5,7 +5,7 @@
 The network of examples/18_digits_conv (8x8 pixels, convolutions to 6 and 12 channels with pooling, dense 48-10) at 5
 bits. For each form: accuracy on the 540 test images (the interpreter's, of the network itself; the forms were compared
 with it), clocks from image to image, 6-input LUTs with their depth and registers as `circuitc report` counts them, and
-what Yosys makes of it for xc7 as `circuitc report --full` does. The last three images of the test are simulated by Icarus.
+what Yosys makes of it for xc7 as `circuitc report --full` does. Three test images are simulated by Icarus.
 """
 
 from __future__ import annotations

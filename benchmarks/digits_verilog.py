@@ -35,7 +35,8 @@ from alkaid.cmvm import cmvm_solve
 from alkaid.codegen.rtl.verilog.comb import comb_logic_gen
 from alkaid.trace import FVArrayInput, trace
 total, seconds, texts = 0, 0.0, []
-cells = "".join(p.read_text() for p in sorted(pathlib.Path(alkaid.__path__[0], "codegen/rtl/verilog/source").glob("*.v")))
+source = pathlib.Path(alkaid.__path__[0], "codegen/rtl/verilog/source")
+cells = "".join(p.read_text() for p in sorted(source.glob("*.v")))
 given = json.load(sys.stdin)
 for matrix, bits in zip(map(np.array, given["matrices"]), given["bits"]):
     start = time.process_time()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from circuitc.build import is_build, read_json
+from circuitc.build import is_build, memory_files, read_json
 from circuitc.data import write_arrays
 from circuitc.diagnostics import error
 from circuitc.formats.origins import origins_of_output
@@ -144,7 +144,10 @@ def with_likely_reset(left: Module, right: Module, verdict: Verdict,
 
 
 def build_of(path: Path) -> tuple[str, dict[str, Any], dict[str, bytes]] | None:
-    """Give the Verilog, the port map and the memories' contents of a build, by its folder or by the Verilog file in it; else None."""
+    """Give the Verilog, the port map and the memories' contents of a build.
+
+    It is named by its folder or by the Verilog file in it; None for anything else.
+    """
     folder = path if path.is_dir() else path.parent
     if not is_build(folder) or not (path.is_dir() or path.suffix == ".v"):
         return None

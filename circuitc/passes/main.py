@@ -24,6 +24,6 @@ class Main(Pass):
                 called = {n.attributes["func"] for n in body.nodes if n.op == "call"} - needed
                 needed |= called
                 open_ += [module.funcs[name] for name in sorted(called)]
-        if module.entry is chosen and needed == module.funcs.keys():
+        if module.entry is chosen and needed == set(module.funcs):
             return module
         return replace(module, funcs={name: f for name, f in module.funcs.items() if name in needed}, main=chosen.name)

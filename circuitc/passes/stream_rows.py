@@ -11,7 +11,7 @@ from circuitc.diagnostics import error
 from circuitc.ir import BIT, Builder, Constant, Func, Graph, Module, Port, Schedule, Type, Value, index_type
 
 from .base import Context, Pass
-from .streaming import Flow, StreamBody, inner_axes, whole_order
+from .streaming import RULES, Flow, StreamBody, inner_axes, whole_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class StreamRows(Pass):
     def apply(self, module: Module, context: Context) -> Module:
         func = module.entry
         graph, axes = _checked(func, self.rows, self.columns)
-        body = StreamBody(graph, axes)
+        body = StreamBody(graph, axes, RULES)
         flows = body.flows()
         name = f"{func.name}_stream"
         while name in module.funcs:
@@ -51,8 +51,8 @@ def _checked(func: Func, rows: int, columns: int) -> tuple[Graph, tuple[int, int
     if not isinstance(func.body, Graph) or not func.is_combinational:
         raise refused("is not a combinational func of typed ops")
     if len(func.inputs) != 1 or not func.outputs:
-        raise refused(f"has {len(func.inputs)} inputs and {len(func.outputs)} outputs; one image goes in, and something "
-                      "comes out")
+        raise refused(f"has {len(func.inputs)} inputs and {len(func.outputs)} outputs; one image goes in, and "
+                      "something comes out")
     t = func.inputs[0].type
     if not (-t.rank <= rows < t.rank and -t.rank <= columns < t.rank) or rows % t.rank == columns % t.rank:
         raise refused(f"takes {t}, which has no two axes {rows} and {columns}")

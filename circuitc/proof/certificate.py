@@ -92,7 +92,8 @@ class Certificate:
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values: no times, nothing of the machine."""
         passes = [{key: p[key] for key in ("name", "options", "exact", "changed", "evidence")} for p in self.passes]
-        return {"schema": SCHEMA, "circuitc": _own_version(), "model": {"sha256": self.model, "files": dict(sorted(self.files.items()))},
+        return {"schema": SCHEMA, "circuitc": _own_version(),
+                "model": {"sha256": self.model, "files": dict(sorted(self.files.items()))},
                 "artefacts": dict(sorted(self.artefacts.items())), "passes": passes,
                 "claims": [c.as_json() for c in self.claims], "evidence": str(self.evidence)}
 

@@ -39,9 +39,9 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
 
     The reader is Yosys, or where the text has more than MAX_YOSYS_LINES lines our own streaming reader of gates.
 
-    `ports` is the content of `ports.json`, `files` the contents of memories that the text names. A combinational func is compared whole; of a clocked one the module of one
-    step is compared with the body, and the verdict's subject says so: the registers and handshakes around it are for
-    `simulate_emitted`.
+    `ports` is the content of `ports.json`, `files` the contents of memories that the text names. A combinational func
+    is compared whole; of a clocked one the module of one step is compared with the body, and the verdict's subject says
+    so: the registers and handshakes around it are for `simulate_emitted`.
     """
     module = replace(module, main=ports["step_func"]) if "step_func" in ports else module
     func = module.entry

@@ -1,4 +1,7 @@
-"""Train the network of this example and write `network.safetensors`, as `network.json` reads it. Needs scikit-learn and torch."""
+"""Train the network of this example and write `network.safetensors`, which `network.json` names.
+
+Needs scikit-learn and torch; run.py does not.
+"""
 
 from pathlib import Path
 

@@ -36,8 +36,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 def sliding(rng: np.random.Generator, height: int, width: int) -> Sliding:
     """Draw windows that fit: sizes up to 3, strides and dilations up to 2, padding up to what a window reaches."""
     size = tuple(int(rng.integers(1, min(3, n) + 1)) for n in (height, width))
-    dilation = tuple(int(rng.integers(1, 3)) if 2 * (s - 1) < n else 1 for s, n in zip(size, (height, width)))
-    pads = [tuple(int(rng.integers(0, (s - 1) * d + 1)) for s, d in zip(size, dilation)) for _ in range(2)]
+    dilation = tuple(int(rng.integers(1, 3)) if 2 * (s - 1) < n else 1
+                     for s, n in zip(size, (height, width), strict=True))
+    pads = [tuple(int(rng.integers(0, (s - 1) * d + 1)) for s, d in zip(size, dilation, strict=True)) for _ in range(2)]
     return Sliding(size, tuple(int(rng.integers(1, 3)) for _ in size), dilation, *pads)
 
 

@@ -20,7 +20,7 @@ MULTIPLIERS = ("auto", "shift-add", "dsp")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be chosen: names of modules, clock and reset, test vectors, tables, pipeline, faces, tables, multipliers."""
+    """What can be chosen: names of modules, clock and reset, test vectors, tables, pipeline, faces, multipliers."""
 
     top: str = ""
     prefix: str = ""

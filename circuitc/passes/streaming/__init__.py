@@ -3,5 +3,6 @@
 from .body import StreamBody
 from .grid import Axis, Flow, Pending
 from .parts import inner_axes, whole_order
+from .rules import RULES
 
-__all__ = ["Axis", "Flow", "Pending", "StreamBody", "inner_axes", "whole_order"]
+__all__ = ["RULES", "Axis", "Flow", "Pending", "StreamBody", "inner_axes", "whole_order"]
