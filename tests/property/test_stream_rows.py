@@ -118,7 +118,7 @@ def said(found: Any, wanted: Any) -> Any:
 
 
 @given(seed=SEEDS, dense=st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_stream_says_what_the_network_says(seed: int, dense: bool) -> None:
     module = network(seed, dense=dense)
     streamed = run_passes(module, "stream-rows,main{func=net_stream}")  # verified and compared
