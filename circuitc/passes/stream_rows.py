@@ -31,6 +31,12 @@ class StreamRows(Pass):
 
     def apply(self, module: Module, context: Context) -> Module:
         func = module.entry
+        called = {n.attributes["func"] for n in func.body.nodes if n.op == "call"} if isinstance(
+            func.body, Graph) else set[str]()
+        if any(module.funcs[name].schedule.kind == "stream" for name in called):
+            return module  # written so already
+        if called:
+            raise error(f"stream-rows: @{func.name} calls @{min(called)}", func.span, "run the pass inline-calls first")
         graph, axes = _checked(func, self.rows, self.columns)
         body = StreamBody(graph, axes, RULES)
         flows = body.flows()

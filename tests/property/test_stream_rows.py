@@ -188,6 +188,8 @@ def test_the_main_func_changes_and_no_other() -> None:
      "has 2 inputs and 1 outputs"),
     ("func @f(%x: u4[3]) -> (%y: u4[3]) once {\n  %y = not %x : u4[3]\n  return %y\n}", "no two axes -2 and -1"),
     ("const #c : u4 = 3\nfunc @f(%x: u4[3,3]) -> (%y: u4) once {\n  return #c\n}", "an output is a constant"),
+    ("const #c : u4 = 3\nfunc @f(%x: u4[3,3]) -> (%y: u4) once {\n  %y = call @c {output=y} : u4\n  return %y\n}\n"
+     "func @c() -> (%y: u4) once {\n  return #c\n}", "@f calls @c"),
     ("func @f(%x: u4[3,3]) -> (%y: u4[3,3]) stream {\n  return %x\n}", "is not a combinational func"),
 ])
 def test_what_is_no_image_is_refused(text: str, message: str) -> None:
