@@ -123,6 +123,16 @@ def own_files(folder: Path) -> set[str]:
     return {MARK, REPORT, *(listed if isinstance(listed, dict) else ()), *written}
 
 
+def memory_files(folder: Path, ports: Mapping[str, Any]) -> dict[str, bytes]:
+    """Read the contents of memories that a build's Verilog names, as its port map lists them."""
+    found: dict[str, bytes] = {}
+    for name in map(str, ports.get("memories", ())):
+        if Path(name).name != name or not (folder / name).is_file():
+            raise error(f"{folder / 'ports.json'}: names the memory {name!r}, which is no file of the build")
+        found[name] = (folder / name).read_bytes()
+    return found
+
+
 def changed_files(folder: Path) -> list[str]:
     """Name the artefacts of a build that are not what its certificate was given for: changed, or gone."""
     listed = read_json(folder, MARK).get("artefacts")

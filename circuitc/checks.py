@@ -93,7 +93,7 @@ class Checked:
 
     def certificate(self, model: bytes, artefacts: Mapping[str, bytes], final: Module) -> Certificate:
         """Make the certificate of a build from the bytes of its files."""
-        return certify(model, artefacts, final.facts.get("passes", ()), self.claims)
+        return certify(model, artefacts, final.facts.get("passes", ()), self.claims, final.facts.get("files", {}))
 
 
 def require(certificate: Certificate, level: str) -> None:
@@ -126,6 +126,11 @@ class Question:
     @property
     def main(self) -> str:
         return self.emission.main
+
+    @property
+    def memories(self) -> Mapping[str, bytes]:
+        """The contents of memories that emitted Verilog names."""
+        return {name: self.emission.files[name] for name in self.emission.ports.get("memories", ())}
 
     @property
     def wanted(self) -> str:
@@ -172,9 +177,10 @@ def _verilog(q: Question) -> Iterator[Claim]:
         yield _combinational(q, text)
         return
     if q.prove:
-        verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds, proof=q.proof)
+        verdict = verify_emitted(q.final, text, q.emission.ports, seconds=q.seconds, proof=q.proof,
+                                 files=q.memories)
         yield q.claim("computes each step as program.ccir does", verdict, q.final)
-    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS))
+    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), files=q.memories)
     yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
 
 
@@ -184,7 +190,7 @@ def _pipeline(q: Question, text: str) -> Iterator[Claim]:
         yield q.unchecked(f"Yosys is not asked to read more than {MAX_YOSYS_LINES} lines")
         return
     yield _combinational(q, text, verify_pipeline, f", {_cycles(q)} later")
-    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS))
+    verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), files=q.memories)
     yield q.claim("answers whole calls through its handshake as program.ccir does", verdict, q.final)
 
 
@@ -197,7 +203,8 @@ def _combinational(q: Question, text: str, check: Callable[..., Verdict] = verif
     """Compare with the model itself where it can be lowered to gates, else with the program after the passes."""
     tables = check is verify_emitted and not q.prove and _table_entries(text) > MAX_TABLE_ENTRIES
     if tables and tool_version("iverilog"):
-        verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), engine="icarus")
+        verdict = simulate_emitted(q.final, text, q.emission.ports, vectors=min(q.vectors, MAX_CALLS), engine="icarus",
+                                   files=q.memories)
         return q.claim("answers as program.ccir does", verdict, q.final)
     method = "auto" if q.prove else "random"
     options: dict[str, Any] = {"seconds": q.seconds, "method": method, "vectors": q.vectors, "proof": q.proof}

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from circuitc.backends.base import Emission
-from circuitc.build import Build, changed_files, json_bytes, read_json, refuse_foreign, write_folder
+from circuitc.build import Build, changed_files, json_bytes, memory_files, read_json, refuse_foreign, write_folder
 from circuitc.checks import Checked, check_emission, require
 from circuitc.data import read_calibration
 from circuitc.diagnostics import CircuitError, error
@@ -253,11 +253,12 @@ def simulate(model: Module | str | Path, inputs: Mapping[str, Any], engine: str 
         module, ports, report = open_build(folder)
         if report.get("target") != "verilog":
             raise error(f"{folder}: is a build for {report.get('target')}, not for verilog")
-        text = (folder / str(report["main"])).read_text()
+        text, files = (folder / str(report["main"])).read_text(), memory_files(folder, ports)
     else:
         build = compile(model, "verilog", verify=False)
         module, ports, text = build.module, build.ports, build.artefacts[build.main].decode()
-    return simulate_verilog(text, ports, module, inputs, engine=engine)
+        files = {name: build.artefacts[name] for name in ports.get("memories", ())}
+    return simulate_verilog(text, ports, module, inputs, engine=engine, files=files)
 
 
 __all__: Sequence[str] = ("Wishes", "compile", "default_pipeline", "jit", "load", "open_build", "prepare", "simulate")

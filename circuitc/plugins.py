@@ -50,6 +50,8 @@ PASSES: Mapping[str, str] = MappingProxyType({
     "inline-calls": "circuitc.passes.inline_calls:InlineCalls",
     "shift-add": "circuitc.passes.shift_add:ShiftAdd",
     "fold-hardware": "circuitc.passes.fold_hardware:FoldHardware",
+    "stream-rows": "circuitc.passes.stream_rows:StreamRows",
+    "main": "circuitc.passes.main:Main",
     "late-broadcast": "circuitc.passes.laws.broadcast:LateBroadcast",
     "fuse-linear": "circuitc.passes.laws.fuse:FuseLinear",
     "merge-linear": "circuitc.passes.laws.merge:MergeLinear",

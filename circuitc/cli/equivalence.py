@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from circuitc.build import is_build, read_json
+from circuitc.build import is_build, memory_files, read_json
 from circuitc.data import write_arrays
 from circuitc.diagnostics import error
 from circuitc.formats.origins import origins_of_output
@@ -95,8 +95,8 @@ def verify_command(
         if built is not None:
             if after_reset:
                 raise error("--after-reset is for two models, not for the build of one")
-            text, ports = built
-            verdict = verify_emitted(left, text, ports, **options)
+            text, ports, files = built
+            verdict = verify_emitted(left, text, ports, files=files, **options)
         else:
             right = read_design(program_of(b), top_b, registers=[r.name for r in left.entry.registers],
                                 options=of_format if a.suffix == b.suffix else {})
@@ -143,8 +143,11 @@ def with_likely_reset(left: Module, right: Module, verdict: Verdict,
     return after, None if after.status == "different" else verdict
 
 
-def build_of(path: Path) -> tuple[str, dict[str, Any]] | None:
-    """Give the Verilog and the port map of a build, by its folder or by the Verilog file in it; else None."""
+def build_of(path: Path) -> tuple[str, dict[str, Any], dict[str, bytes]] | None:
+    """Give the Verilog, the port map and the memories' contents of a build.
+
+    It is named by its folder or by the Verilog file in it; None for anything else.
+    """
     folder = path if path.is_dir() else path.parent
     if not is_build(folder) or not (path.is_dir() or path.suffix == ".v"):
         return None
@@ -152,7 +155,8 @@ def build_of(path: Path) -> tuple[str, dict[str, Any]] | None:
     main = folder / str(report.get("main"))
     if report.get("target") != "verilog" or (path.is_file() and path.name != main.name) or not main.is_file():
         return None
-    return main.read_text(), read_json(folder, "ports.json")
+    ports = read_json(folder, "ports.json")
+    return main.read_text(), ports, memory_files(folder, ports)
 
 
 def program_of(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitc.build import changed_files, read_json
+from circuitc.build import changed_files, memory_files, read_json
 from circuitc.crossbar import Program
 from circuitc.crossbar import load as load_bundle
 from circuitc.data import encoded_inputs, read_arrays
@@ -131,6 +131,7 @@ def _survey(build: Path, report: Any, full: bool, seconds: float | None) -> Surv
     text = (build / str(report["main"])).read_text()
     names = report["facts"].get("logic-network", {}).get("parts", [])
     parts = verilog_of_parts(load(build / str(report["program"])), names) if names else {}
+    ports = read_json(build, "ports.json")
     with progress() as stage:
-        return survey(text, read_json(build, "ports.json"), full=full, seconds=seconds or (900 if full else 30),
-                      parts=parts, progress=stage)
+        return survey(text, ports, full=full, seconds=seconds or (900 if full else 30), parts=parts, progress=stage,
+                      files=memory_files(build, ports))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from circuitc.diagnostics import Source, Span, error, nearest
+from circuitc.diagnostics import CircuitError, Source, Span, error, nearest
 from circuitc.ir import Module
 
 from .base import Format
+from .files import companion_path
 from .json_text import Duplicate, describe, read_json
 from .model_aig import build_aig
 from .model_automata import build_automaton, build_cellular_automaton
@@ -26,6 +29,8 @@ from .model_spiking import build_spiking
 from .schema import MODELS, SCHEMA, validate
 
 _SIGNATURE = re.compile(rb'^(\xef\xbb\xbf)?\s*\{.*"schema"\s*:\s*"circuitc\.model/', re.DOTALL)
+
+COMPANIONS = (".onnx", ".npz", ".npy", ".safetensors", ".aig", ".aag")
 
 BUILDERS: Mapping[str, Callable[[Any, Path, Source], Module]] = {
     "btf": build_btf,
@@ -66,7 +71,25 @@ def read(path: Path) -> Module:
     """Read a model; every number is taken exactly as written."""
     value, source = read_json(path)
     kind = _kind(value, source)
-    return BUILDERS[kind](validate(MODELS[kind], value, source), path, source)
+    module = BUILDERS[kind](validate(MODELS[kind], value, source), path, source)
+    files = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest()
+             for name in sorted(_companions(path, value))}
+    return replace(module, facts={**module.facts, "files": files}) if files else module
+
+
+def _companions(path: Path, value: Any) -> set[str]:
+    """Give the files in the model's folder that it names, at whatever place: weights, arrays, networks."""
+    if isinstance(value, str):
+        return {value} if value.lower().endswith(COMPANIONS) and _is_companion(path, value) else set()
+    inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name for v in inner if not isinstance(v, (int, float)) for name in _companions(path, v)}
+
+
+def _is_companion(path: Path, name: str) -> bool:
+    try:
+        return companion_path(path, name).is_file()
+    except (CircuitError, OSError, ValueError):
+        return False
 
 
 def _kind(value: Any, source: Source) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from circuitc.diagnostics import CircuitError, Source, Span, error
 
@@ -61,13 +62,14 @@ class Gathered:
             path.write_bytes(content)
 
 
-def gather(source: Path | str) -> Gathered:
-    """Read a source, a file or the text itself, and all that it names."""
+def gather(source: Path | str, beside: Mapping[str, bytes] = MappingProxyType({})) -> Gathered:
+    """Read a source, a file or the text itself, and all that it names; `beside` are the files that a text may name."""
     if isinstance(source, str):
         main = Source("design.v", source)
-        for line, _, name in _companions(main):
-            raise error(f"the text names the file {name!r}, and has no folder to find it in", Span(main, line))
-        return Gathered(main, {MAIN: source.encode(errors="replace")})
+        for line, is_source, name in _companions(main):
+            if is_source or name not in beside:
+                raise error(f"the text names the file {name!r}, and has no folder to find it in", Span(main, line))
+        return Gathered(main, {**beside, MAIN: source.encode(errors="replace")})
     main = Source(str(source), read_bytes(source).decode(errors="replace"))
     files = {MAIN: (main.text or "").encode()}
     waiting = [(main, source)]

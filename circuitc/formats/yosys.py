@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ Names = dict[str, dict[int, list[tuple[str, int]]]]
 
 def read_verilog(source: Path | str, top: str = "", *, clock: str = "", registers: Collection[str] = (),
                  system: bool = False, origins: bool = False, seconds: float = 120,
-                 memory_bytes: int = DEFAULT_MEMORY) -> Module:
+                 memory_bytes: int = DEFAULT_MEMORY, files: Mapping[str, bytes] = MappingProxyType({})) -> Module:
     """Read a design into one func with a netlist body, its ports named and ordered as in the Verilog.
 
     `source` is a file, or the text itself. Without `top` Yosys chooses the module that no other one uses. Ports of up
@@ -39,10 +40,11 @@ def read_verilog(source: Path | str, top: str = "", *, clock: str = "", register
     the clock port disappears. Bits that the Verilog leaves undefined are an extra input `$undefined`, so that a proof
     holds for every value they may take. A flip-flop whose output has several names takes the one in `registers`.
     `system` reads SystemVerilog, `origins` names gates by the lines they come from (see `origins.py`). Files that the
-    source names (`include, $readmemh) are taken from its folder and below, and refused elsewhere. Raises CircuitError
+    source names (`include, $readmemh) are taken from its folder and below, and refused elsewhere; contents that a text
+    names are taken from `files`. Raises CircuitError
     with Yosys's message and line, or naming a bit that has two drivers, which Yosys would join.
     """
-    gathered = gather(source)
+    gathered = gather(source, files)
     text = gathered.text
     if top and not re.fullmatch(r"[^\s;]+", top):
         raise error(f"{top!r} is not the name of a Verilog module")

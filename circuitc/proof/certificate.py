@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 from circuitc.diagnostics import InternalError
@@ -61,6 +62,7 @@ class Certificate:
     artefacts: Mapping[str, str]       # file name -> SHA-256
     passes: Sequence[Mapping[str, Any]]
     claims: Sequence[Claim]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])  # what the model names beside it -> SHA-256
 
     def __post_init__(self) -> None:
         for claim in self.claims:
@@ -90,7 +92,8 @@ class Certificate:
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values: no times, nothing of the machine."""
         passes = [{key: p[key] for key in ("name", "options", "exact", "changed", "evidence")} for p in self.passes]
-        return {"schema": SCHEMA, "circuitc": _own_version(), "model": {"sha256": self.model},
+        return {"schema": SCHEMA, "circuitc": _own_version(),
+                "model": {"sha256": self.model, "files": dict(sorted(self.files.items()))},
                 "artefacts": dict(sorted(self.artefacts.items())), "passes": passes,
                 "claims": [c.as_json() for c in self.claims], "evidence": str(self.evidence)}
 
@@ -100,10 +103,13 @@ class Certificate:
 
 
 def certify(model: bytes, artefacts: Mapping[str, bytes], passes: Sequence[Mapping[str, Any]],
-            claims: Sequence[Claim]) -> Certificate:
-    """Make the certificate of a build from the bytes of its files; `passes` is `module.facts["passes"]`."""
+            claims: Sequence[Claim], files: Mapping[str, str] = MappingProxyType({})) -> Certificate:
+    """Make the certificate of a build from the bytes of its files; `passes` is `module.facts["passes"]`.
+
+    `files` are the digests of what the model names beside it, as its reader noted them.
+    """
     return Certificate(digest(model), {name: digest(content) for name, content in artefacts.items()}, tuple(passes),
-                       tuple(claims))
+                       tuple(claims), files)
 
 
 def pass_evidence(record: Mapping[str, Any]) -> Evidence:

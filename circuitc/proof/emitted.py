@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,15 @@ MAX_YOSYS_LINES = 200_000  # Yosys takes about 0.2 ms and 10 KB a line
 
 
 def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, seconds: float = 60, method: str = "auto",
-                   vectors: int = 100_000, seed: int = 0, proof: str = "") -> Verdict:
+                   vectors: int = 100_000, seed: int = 0, proof: str = "",
+                   files: Mapping[str, bytes] = MappingProxyType({})) -> Verdict:
     """Read emitted Verilog back through an independent reader and compare it with the module it was made of.
 
     The reader is Yosys, or where the text has more than MAX_YOSYS_LINES lines our own streaming reader of gates.
 
-    `ports` is the content of `ports.json`. A combinational func is compared whole; of a clocked one the module of one
-    step is compared with the body, and the verdict's subject says so: the registers and handshakes around it are for
-    `simulate_emitted`.
+    `ports` is the content of `ports.json`, `files` the contents of memories that the text names. A combinational func
+    is compared whole; of a clocked one the module of one step is compared with the body, and the verdict's subject says
+    so: the registers and handshakes around it are for `simulate_emitted`.
     """
     module = replace(module, main=ports["step_func"]) if "step_func" in ports else module
     func = module.entry
@@ -48,7 +50,8 @@ def verify_emitted(module: Module, text: str, ports: Mapping[str, Any], *, secon
     if text.count("\n") > MAX_YOSYS_LINES:
         design, reader = read_gates(text, name), "circuitc's streaming reader"
     else:
-        design, reader = read_verilog(text, name, seconds=max(60, 2 * seconds)), f"Yosys {tool_version('pyosys')}"
+        design = read_verilog(text, name, seconds=max(60, 2 * seconds), files=files)
+        reader = f"Yosys {tool_version('pyosys')}"
     mine = module if whole else step_module(module)
     names = {p["verilog"]: p["name"] for p in ports["ports"]}
     theirs = _renamed(design, mine.entry, names if whole else None)
@@ -77,7 +80,8 @@ def verify_pipeline(module: Module, text: str, ports: Mapping[str, Any], *, seco
 
 
 def simulate_emitted(module: Module, text: str, ports: Mapping[str, Any], *, vectors: int = 256,
-                     engine: str = "yosys", seed: int = 0, seconds: float = 120) -> Verdict:
+                     engine: str = "yosys", seed: int = 0, seconds: float = 120,
+                     files: Mapping[str, bytes] = MappingProxyType({})) -> Verdict:
     """Run whole calls of emitted Verilog, handshakes and stalls included, and compare with the interpreter."""
     func = module.entry
     rng = np.random.default_rng(seed)
@@ -89,7 +93,8 @@ def simulate_emitted(module: Module, text: str, ports: Mapping[str, Any], *, vec
     except CircuitError as e:
         note = f"the interpreter stops: {e.diagnostics[0].message}"
         return Verdict("unknown", Evidence("not_checked", method="simulation", note=note))
-    answer = simulate_verilog(text, ports, module, inputs, state=state, engine=engine, seconds=seconds, stall=True)
+    answer = simulate_verilog(text, ports, module, inputs, state=state, engine=engine, seconds=seconds, stall=True,
+                              files=files)
     count = len(next(iter(wanted.values())))
     for k in range(count):
         if any(not np.array_equal(wanted[p.name][k], answer[p.name][k]) for p in func.results):

@@ -25,11 +25,12 @@ RESET_CYCLES = 4
 
 
 def simulate_embedded(face: Interface, text: str, inputs: Mapping[str, NDArray[Any]],
-                      state: Mapping[str, NDArray[Any]] | None, steps: int, *, seconds: float, stall: bool) -> str:
+                      state: Mapping[str, NDArray[Any]] | None, steps: int, *, seconds: float, stall: bool,
+                      files: Mapping[str, bytes]) -> str:
     """Run calls through Verilog and give the response words, in the layout of the driver bench."""
     words = stimulus_bits(face, inputs, state)
     design = read_verilog(text, face.module, clock=face.clk if face.clocked else "",
-                          registers=[s.id for s in face.registers], seconds=seconds).entry
+                          registers=[s.id for s in face.registers], seconds=seconds, files=files).entry
     if not face.clocked:
         answers = _evaluate(design, _drive(design, face, words, {}))
         return hex_words(_response(design, face, answers))

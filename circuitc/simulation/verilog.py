@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,13 @@ _TOOLS = {"yosys": "pyosys", "icarus": "vvp", "verilator": "verilator"}
 
 def simulate_verilog(text: str, ports: Mapping[str, Any], module: Module, inputs: Values, *, engine: str = "yosys",
                      state: Values | None = None, seconds: float = 600,
-                     stall: bool = False) -> dict[str, NDArray[Any]]:
+                     stall: bool = False, files: Mapping[str, bytes] = MappingProxyType({})) -> dict[str, NDArray[Any]]:
     """Run calls through emitted Verilog: raw inputs [batch, *shape] in, raw results out, as `circuitc.ir.run` has them.
 
     `text` is the Verilog and `ports` its port map (`ports.json`); `module` says types, rates and schedule. Engines:
     `yosys` (the embedded one: Yosys reads the Verilog, the netlist is evaluated), `icarus`, `verilator`. `state` gives
-    free registers. `stall` withholds `ready` at times. Raises CircuitError when the design stops answering,
+    free registers. `stall` withholds `ready` at times. `files` are what stands beside the text: contents of memories.
+    Raises CircuitError when the design stops answering,
     ToolMissing and ToolTimeout.
     """
     if engine not in ENGINES:
@@ -39,12 +41,15 @@ def simulate_verilog(text: str, ports: Mapping[str, Any], module: Module, inputs
     arrays = {name: np.asarray(value) for name, value in inputs.items()}
     samples, steps = _extent(design, arrays)
     if engine == "yosys":
-        answer = simulate_embedded(design.top, text, arrays, state, steps, seconds=seconds, stall=stall)
+        answer = simulate_embedded(design.top, text, arrays, state, steps, seconds=seconds, stall=stall,
+                                   files=files)
         return response_values(design, answer, samples, steps)
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         name = f"{design.top.module}.v"  # verilator wants the file to be called like the module
         (at / name).write_text(text)
+        for beside, content in files.items():
+            (at / beside).write_bytes(content)
         (at / "driver.v").write_text(driver_bench(design, samples, steps, stall=stall))
         (at / STIMULUS).write_text(stimulus_text(design, arrays, state))
         run = _icarus if engine == "icarus" else _verilator

@@ -74,14 +74,16 @@ def harness(ports: Mapping[str, Any]) -> str:
 
 
 def clock_rate(text: str, ports: Mapping[str, Any], family: str, *, seeds: Sequence[int] = SEEDS, seconds: float = 900,
-               progress: Callable[[str], None] = lambda stage: None) -> ClockRate:
+               progress: Callable[[str], None] = lambda stage: None,
+               files: Mapping[str, bytes] = MappingProxyType({})) -> ClockRate:
     """Place and route a design between registers with each seed. `seconds` bound each run of a tool."""
     tool, *device = DEVICES[family]
     program = require_tool(tool)
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         progress(f"synthesizing for {family}, between registers")
-        synthesize(f"{text}\n{harness(ports)}", "harness", family, seconds=seconds, folder=at)
+        synthesize(f"{text}\n{harness(ports)}", "harness", family, seconds=seconds, folder=at,
+                   files=files)
         rates: list[float] = []
         used: dict[str, int] = {}
         for seed in seeds:

@@ -53,15 +53,19 @@ class Resources:
         return {kind: getattr(self, kind) for kind in KINDS} | {"cells": dict(self.cells)}
 
 
-def synthesize(text: str, top: str, family: str, *, seconds: float = 900, folder: Path | None = None) -> Resources:
+def synthesize(text: str, top: str, family: str, *, seconds: float = 900, folder: Path | None = None,
+               files: Mapping[str, bytes] = MappingProxyType({})) -> Resources:
     """Synthesize Verilog for a family of `FLOWS` and count its cells.
 
-    With `folder` nextpnr's input stays there as `design.json` (families that nextpnr knows). Raises ToolTimeout.
+    With `folder` nextpnr's input stays there as `design.json` (families that nextpnr knows). `files` are
+    contents of memories that the text names. Raises ToolTimeout.
     """
     flow = FLOWS[family]
     with tempfile.TemporaryDirectory() as made:
         at = folder or Path(made)
         (at / "design.v").write_text(text)
+        for name, content in files.items():
+            (at / name).write_bytes(content)
         command = flow.command.format(top=top, json=" -json design.json" if folder else "")
         done = run_yosys(["read_verilog design.v", command, "tee -q -o stat.json stat -json"],
                          folder=at, seconds=seconds)

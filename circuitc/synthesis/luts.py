@@ -53,16 +53,18 @@ class LutCount:
 
 
 def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30,
-               parts: Mapping[str, str] = MappingProxyType({}), apart: bool = True) -> LutCount:
+               parts: Mapping[str, str] = MappingProxyType({}), apart: bool = True,
+               files: Mapping[str, bytes] = MappingProxyType({})) -> LutCount:
     """Map Verilog to six-input tables and count; `clock` names the clock port, where there is one.
 
     Without `apart` the modules of a design are not counted one by one, which takes as long as the whole.
-    `parts` are texts of combinational modules, by name, that a design of one module was made of (`verilog_of_parts`).
+    `parts` are texts of combinational modules, by name, that a design of one module was made of (`verilog_of_parts`);
+    `files` are contents of memories that the text names.
     Raises ToolTimeout where a tool takes longer than `seconds`.
     """
-    mapped, registers = _mapped(text, top, clock, seconds)
+    mapped, registers = _mapped(text, top, clock, seconds, files)
     several = apart and len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
-    found = _modules_apart(text, top, seconds) if several else tuple(
+    found = _modules_apart(text, top, seconds, files) if several else tuple(
         Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
     return LutCount(mapped.gates, mapped.depth, registers, found or (Part(top, mapped.gates, registers, 1),))
 
@@ -81,26 +83,28 @@ def verilog_of_parts(module: Module, names: Sequence[str]) -> dict[str, str]:
 
 
 def _size(text: str, top: str, seconds: float) -> tuple[int, int]:
-    mapped, registers = _mapped(text, top, "", seconds)
+    mapped, registers = _mapped(text, top, "", seconds, {})
     return mapped.gates, registers
 
 
-def _mapped(text: str, top: str, clock: str, seconds: float) -> tuple[Netlist, int]:
+def _mapped(text: str, top: str, clock: str, seconds: float, files: Mapping[str, bytes]) -> tuple[Netlist, int]:
     """Give a design as six-input tables, and its register bits."""
-    func = read_verilog(text, top, clock=clock, seconds=seconds).entry
+    func = read_verilog(text, top, clock=clock, seconds=seconds, files=files).entry
     assert isinstance(func.body, Netlist), "Yosys gives netlists"
     ands = prepare(func.body)
     mapped = run_to_luts(ands, "if -K 6", seconds) if ands.gates else ands
     return mapped, sum(r.type.bits for r in func.registers)
 
 
-def _modules_apart(text: str, top: str, seconds: float) -> tuple[Part, ...]:
+def _modules_apart(text: str, top: str, seconds: float, files: Mapping[str, bytes]) -> tuple[Part, ...]:
     """Map each module on its own; what it instantiates stays an instance."""
     script = ["read_verilog design.v", f"hierarchy -check -top {top}", "proc", "memory", "simplemap", "techmap",
               "aigmap", "abc -lut 6 -script map.abc", "tee -q -o stat.json stat -json"]
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         (at / "design.v").write_text(text)
+        for name, content in files.items():
+            (at / name).write_bytes(content)
         (at / "map.abc").write_text("strash\nif -K 6\n")
         done = run_yosys(script, folder=at, seconds=seconds)
         if not done.ok or not (at / "stat.json").exists():

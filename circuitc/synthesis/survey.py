@@ -39,22 +39,23 @@ class Survey:
 
 
 def survey(text: str, ports: Mapping[str, Any], *, full: bool = False, seconds: float = 30,
-           parts: Mapping[str, str] = MappingProxyType({}), progress: Progress = lambda stage: None) -> Survey:
+           parts: Mapping[str, str] = MappingProxyType({}), progress: Progress = lambda stage: None,
+           files: Mapping[str, bytes] = MappingProxyType({})) -> Survey:
     """Measure an emitted design: tables and depth, with `full` also synthesis for each family and clock rates.
 
-    `seconds` bound each run of a tool; `parts` as in `count_luts`.
+    `seconds` bound each run of a tool; `parts` and `files` as in `count_luts`.
     """
     top, clock = str(ports["module"]), str(ports["clock"]["name"]) if "clock" in ports else ""
     progress("mapping to look-up tables")
-    luts = _tried(lambda: count_luts(text, top, clock=clock, seconds=seconds, parts=parts))
+    luts = _tried(lambda: count_luts(text, top, clock=clock, seconds=seconds, parts=parts, files=files))
     resources: dict[str, Resources | str] = {}
     clocks: dict[str, ClockRate | str] = {}
     for family in FLOWS if full else ():
         progress(f"synthesizing for {family}")
-        resources[family] = _tried(lambda family=family: synthesize(text, top, family, seconds=seconds))
+        resources[family] = _tried(lambda family=family: synthesize(text, top, family, seconds=seconds, files=files))
     for family in DEVICES if full else ():
         clocks[family] = missing(family) or _tried(
-            lambda family=family: clock_rate(text, ports, family, seconds=seconds, progress=progress))
+            lambda family=family: clock_rate(text, ports, family, seconds=seconds, progress=progress, files=files))
     return Survey(luts, resources, clocks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,13 @@ def test_a_state_dict_of_pixels_starts_exact(tmp_path: Path) -> None:
     assert port.type.is_exact
     raw = circuitc.run(module, {"x": np.array([[255, 51]])})["y"]
     np.testing.assert_allclose(decode(port, raw), [[0.3]], rtol=1e-12)
+
+
+def test_a_certificate_has_the_digests_of_files_beside_the_model(tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.array([[1, -1]]))
+    (tmp_path / "other.npy").write_bytes(b"not named")
+    load(tmp_path, {"schema": "circuitc.model/1", "kind": "mlp", "name": "net",
+                    "input": {"shape": [2], "type": "u2"}, "layers": [{"weights": {"file": "w.npy"}, "type": "i2"}]})
+    build = circuitc.compile(next(tmp_path.glob("*.json")), verify=False, options={"vectors": "0"})
+    said = json.loads(build.artefacts["certificate.json"])["model"]["files"]
+    assert said == {"w.npy": hashlib.sha256((tmp_path / "w.npy").read_bytes()).hexdigest()}

@@ -33,7 +33,7 @@ from .usage import sink_unread_bits
 
 class Verilog:
     """Synthesizable Verilog-2001 with a test bench; options top, prefix, clk, reset, reset_kind, vectors,
-    luts, stages, levels_per_stage, register_inputs, rows, multipliers, axis."""
+    luts, stages, levels_per_stage, register_inputs, rows, roms, multipliers, axis."""
 
     name = "verilog"
 
@@ -41,7 +41,8 @@ class Verilog:
         """Collect everything the target cannot take, in all funcs that the entry needs."""
         found = wrong_options(options)
         found = found or [*_wrong_pipeline(module.entry, parse_options(options)),
-                          *_wrong_rows(module.entry, parse_options(options))]
+                          *_wrong_rows(module.entry, parse_options(options)),
+                          *_wrong_roms(module.entry, parse_options(options))]
         for func in needed(module):
             found += _wrong_ports(func)
             if isinstance(func.body, Graph):
@@ -59,14 +60,16 @@ class Verilog:
         faces = interfaces(module, chosen, stages.count + chosen.register_inputs if stages else 0)
         units = tuple(u for face in faces.values() for unit in _units(face, faces, chosen, stages)
                       for u in (*unit.helpers, unit))
-        design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]))
+        memories = {name: content for u in units for name, content in u.memories.items()}
+        design = Design(module, chosen, faces, units, _figures(module, units, faces[module.entry.name]),
+                        memories=memories)
         return _with_bench(design)
 
     def emit(self, design: Design) -> Emission:
         """Print the design."""
         name = design.top.module
         text = "\n".join(_file_lines(design.units)).encode()  # once: a million gates are 35 MB
-        files = {f"{name}.v": text, **design.bench}
+        files = {f"{name}.v": text, **design.bench, **design.memories}
         if design.options.axis:
             files[f"{name}_axis.v"] = axis_wrapper(design.top).encode()
         figures = {**design.figures, "lines": text.count(b"\n")}
@@ -116,6 +119,14 @@ def _wrong_rows(func: Func, options: Options) -> list[Diagnostic]:
     return []
 
 
+def _wrong_roms(func: Func, options: Options) -> list[Diagnostic]:
+    """Refuse files of tables where there is no clock: a table without a register is no memory."""
+    if options.roms == "inline" or not func.is_combinational:
+        return []
+    return [Diagnostic(f"roms=files is for funcs that step, and @{func.name} is combinational", func.span,
+                       "run the pass fold-hardware, or leave roms out")]
+
+
 def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic]:
     types = [graph.nodes[v].type for v in node.operands]
     say = f"{node.origin}: %{node.name}" if node.origin and node.span is None else f"%{node.name}"
@@ -153,17 +164,17 @@ def _units(face: Interface, faces: Mapping[str, Interface], options: Options,
     func = face.func
     title = f"@{func.name}: {_signature(func)}"
     if face.ranks and stages is not None:
-        gates = _pure_unit(face, face.module, (), faces).body
+        gates = _pure_unit(face, face.module, (), faces, options).body
         assert isinstance(gates, Gates), "checked before"
         yield pipelined_unit(face, (title,), gates, stages, options)
         return
     if not face.clocked:
-        yield _pure_unit(face, face.module, (title,), faces)
+        yield _pure_unit(face, face.module, (title,), faces, options)
         return
     if face.item is not None:
         yield item_unit(face, faces[face.item.name], (f"{title}, {func.schedule}",))
         return
-    yield _pure_unit(face, face.step, (f"One step of {title}",), faces)
+    yield _pure_unit(face, face.step, (f"One step of {title}",), faces, options)
     yield clocked_unit(face, (f"{title}, {func.schedule}",))
 
 
@@ -172,7 +183,8 @@ def _signature(func: Func) -> str:
     return f"({text}) -> ({', '.join(f'{p.name}: {p.type}' for p in func.outputs)})"
 
 
-def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapping[str, Interface]) -> Unit:
+def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapping[str, Interface],
+               options: Options) -> Unit:
     """Decide a combinational module: the body of a func."""
     inputs, outputs = face.step_inputs(), face.step_outputs()
     pins = tuple(Pin(s.id, "input", s.type, str(s.type)) for s in inputs) + tuple(
@@ -183,9 +195,9 @@ def _pure_unit(face: Interface, name: str, remarks: tuple[str, ...], faces: Mapp
     if isinstance(body, Netlist):
         return Unit(name, remarks, pins, Gates(body, _bits(inputs), _bits(outputs), reserved))
     callees = {callee: faces[callee] for callee in called(face.func)}
-    scope = graph_items(body, inputs, outputs, Names(*reserved), callees, name)
+    scope = graph_items(body, inputs, outputs, Names(*reserved), callees, name, memory_files=options.roms == "files")
     sink_unread_bits(scope, [word_of(s) for s in inputs])
-    return Unit(name, remarks, pins, tuple(scope.items), tuple(scope.helpers.values()))
+    return Unit(name, remarks, pins, tuple(scope.items), tuple(scope.helpers.values()), scope.memories or {})
 
 
 def _bits(signals: Sequence[Signal]) -> list[str]:

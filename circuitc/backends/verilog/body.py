@@ -18,7 +18,9 @@ from .interface import Interface, Signal
 from .names import Names
 from .rows import ROWS
 from .scope import Scope
-from .tree import Tree, Word, assign, fit, literal, range_of
+from .tree import Lines, Tree, Word, assign, fit, literal, range_of
+
+MEMORY_BITS = 256  # tables of fewer bits stay in the text: no tool makes a memory of them
 
 
 def word_of(signal: Signal) -> Word:
@@ -164,12 +166,34 @@ class Body:
         if len(set(patterns)) == 1:
             tree = fit(Word(entry.width, value=patterns[0]), entry.signed, entry.width)
         else:
+            if self.scope.memories is not None and entry.width * len(patterns) >= MEMORY_BITS:
+                return self._read(node, self._memory(table, constant, patterns))
             if constant not in self._tables:
                 name = self._tables[constant] = self.scope.names.take(self.graph.nodes[table].name)
                 argument = self.scope.names.take(f"{name}_index")
                 self.scope.add(rom(name, argument, self.words[index].width, entry, patterns),
                                f"{constant.type}: the entry that the operand's bits name")
             tree = ast.FunctionCall(ast.Identifier(self._tables[constant]), (self.words[index].tree(),))
+        return self._entry(node, entry, tree)
+
+    def _memory(self, table: Value, constant: Constant, patterns: Sequence[int]) -> str:
+        """Declare a memory whose contents are a file of hexadecimal words, one a line, entry 0 first."""
+        assert self.scope.memories is not None, "asked before"
+        if constant not in self._tables:
+            name = self._tables[constant] = self.scope.names.take(self.graph.nodes[table].name)
+            file, width = f"{self.scope.module}_{name}.hex", constant.type.width
+            digits = -(-width // 4)
+            self.scope.memories[file] = "".join(f"{p:0{digits}x}\n" for p in patterns).encode()
+            self.scope.add(Lines((f"reg [{width - 1}:0] {name} [0:{len(patterns) - 1}];",
+                                  f'initial $readmemh("{file}", {name});'), (), ()), f"{constant.type}")
+        return self._tables[constant]
+
+    def _read(self, node: Node, memory: str) -> Tree:
+        entry = self.graph.nodes[node.operands[1]].constant.type.scalar
+        return self._entry(node, entry, ast.Pointer(ast.Identifier(memory), self.words[node.operands[0]].tree()))
+
+    def _entry(self, node: Node, entry: Type, tree: Tree) -> Tree:
+        """Give the entry of a table in the type of the node."""
         if entry == node.type:
             return tree
         word = self.scope.wire(f"{node.name}_entry", entry.width, tree, signed=entry.signed)
@@ -215,8 +239,8 @@ def rom(name: str, argument: str, width: int, entry: Type, patterns: Sequence[in
 
 
 def graph_items(graph: Graph, inputs: Sequence[Signal], outputs: Sequence[Signal], names: Names,
-                callees: Mapping[str, Interface], module: str) -> Scope:
+                callees: Mapping[str, Interface], module: str, *, memory_files: bool = False) -> Scope:
     """Give the items of a module whose body is a scalar graph."""
-    scope = Scope(names, module)
+    scope = Scope(names, module, memory_files=memory_files)
     Body(graph, scope, callees).fill(inputs, outputs)
     return scope

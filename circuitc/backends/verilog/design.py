@@ -77,6 +77,7 @@ class Unit:
     pins: tuple[Pin, ...]
     body: tuple[Item, ...] | Gates | Pipeline
     helpers: tuple[Unit, ...] = ()
+    memories: Mapping[str, bytes] = field(default_factory=dict[str, bytes])  # contents, by file
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Design:
     units: tuple[Unit, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
     bench: Mapping[str, bytes] = field(default_factory=dict)
+    memories: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
     @property
     def top(self) -> Interface:

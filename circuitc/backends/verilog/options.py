@@ -14,6 +14,7 @@ HANDSHAKE = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "out_l
 GATE = 3  # inputs of the largest gate: what a level of a pipeline is without look-up tables
 FLAGS = ("register_inputs", "rows", "axis")
 LIMITS = {"vectors": (0, 1_000_000), "luts": (3, 8), "stages": (1, 1000), "levels_per_stage": (1, 1_000_000)}
+ROMS = ("inline", "files")
 MULTIPLIERS = ("auto", "shift-add", "dsp")
 
 
@@ -33,6 +34,7 @@ class Options:
     register_inputs: bool = False
     rows: bool = False          # inputs of a call come in row by row
     axis: bool = False          # whether an AXI-Stream wrapper is written beside the module
+    roms: str = "inline"        # where tables stand: in the text, or in files beside it
     multipliers: str = "auto"   # what products with constants become, by the passes that are run before
 
     @property
@@ -77,6 +79,8 @@ def wrong_options(given: Mapping[str, str]) -> list[Diagnostic]:
         wrong.append(Diagnostic(f"option reset_kind={given['reset_kind']} is not one of sync, async"))
     if given.get("multipliers", "auto") not in MULTIPLIERS:
         wrong.append(Diagnostic(f"option multipliers={given['multipliers']} is not one of {', '.join(MULTIPLIERS)}"))
+    if given.get("roms", "inline") not in ROMS:
+        wrong.append(Diagnostic(f"option roms={given['roms']} is not one of {', '.join(ROMS)}"))
     return wrong + _wrong_numbers(given)
 
 

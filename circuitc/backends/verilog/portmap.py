@@ -63,6 +63,8 @@ def port_map(design: Design) -> dict[str, Any]:
             found["step_module"] = face.step
         if face.item is not None:
             found["step_func"] = face.item.name  # the func that `step_module` is one step of
+    if design.memories:
+        found["memories"] = sorted(design.memories)  # files that the text reads by $readmemh, from where a tool runs
     if func.registers:
         found["registers"] = [
             {"name": s.name, "verilog": s.id, "type": str(s.type), "free": r.initial is None}

@@ -13,13 +13,15 @@ from .tree import Tree, Word, declared_wire
 class Scope:
     """Grow the items of a module; `wire` declares a driven wire and gives it as a word.
 
-    `helpers` are modules that the items instantiate, by name.
+    `helpers` are modules that the items instantiate, by name; `memories` the contents of tables that are memories read
+    from files, by the files' names, None where all tables stand in the text.
     """
 
-    def __init__(self, names: Names, module: str = "") -> None:
+    def __init__(self, names: Names, module: str = "", *, memory_files: bool = False) -> None:
         self.names = names
         self.module = module
         self.helpers: dict[str, Unit] = {}
+        self.memories: dict[str, bytes] | None = {} if memory_files else None
         self.items: list[Item] = []
         self.shared: dict[Any, Word] = {}
 

@@ -57,6 +57,8 @@ def _mark(tree: Tree, read: dict[str, int], full: dict[str, int]) -> None:
         kind = type(t)
         if kind is ast.Identifier:
             read[t.name] = full.get(t.name, 0)
+        elif kind is ast.Pointer and not isinstance(t.ptr, ast.IntConst):
+            stack.append(t.ptr)  # a word of a memory, which has no bits of its own
         elif kind is ast.Pointer:
             read[t.var.name] = read.get(t.var.name, 0) | 1 << int(t.ptr.value)
         elif kind is ast.Partselect:
