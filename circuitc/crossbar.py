@@ -54,8 +54,8 @@ class Program:
         return len(self.bundle.map.tiles)
 
     def conductances(self, tile: int) -> Any:
-        """Give a tile's target conductances, [rows, cols] in siemens."""
-        return self.bundle.siemens[self.bundle.levels[tile]]
+        """Give a tile's conductances, [rows, cols] in siemens: the targets, or what a lab measured."""
+        return self.bundle.conductances[tile]
 
     def transfer(self, tile: int) -> Any:
         """Solve a tile: the current into each sense node for one volt on each wordline, [rows, cols] in siemens."""

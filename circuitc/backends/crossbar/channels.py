@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Channels:
             if config.get(name, len(found)) != len(found):
                 raise error(f"{path}: config.{name} is {config[name]!r}, mapping.{name} lists {len(found)} channels")
         return Channels(str(path), str(config.get("name", "")), lines["words"], lines["bits"])
+
+    def to_toml(self) -> str:
+        """Print the map in the form that it is read in."""
+        return (f"[config]\nname = {json.dumps(self.name)}\nwords = {len(self.words)}\nbits = {len(self.bits)}\n"
+                f"\n[mapping]\nwords = {list(self.words)}\nbits = {list(self.bits)}\n")
 
     def check(self, array: Array) -> None:
         """Refuse an array that has more lines than there are channels."""

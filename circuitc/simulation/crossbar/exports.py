@@ -31,7 +31,7 @@ def export(bundle: Bundle, to: str) -> dict[str, bytes]:
 
 def _ngspice(bundle: Bundle) -> Files:
     """A deck for each tile: every wordline at the read voltage, the sense currents written to a raw file."""
-    for tile, g in enumerate(bundle.siemens[bundle.levels]):
+    for tile, g in enumerate(bundle.conductances):
         name = f"tile_{tile:03d}"
         volts = np.full(len(g), bundle.map.physics.v_read)
         yield f"{name}.cir", operating_point(name, g, bundle.wires, volts, f"{name}.raw").encode()
@@ -48,14 +48,14 @@ def _crosssim(bundle: Bundle) -> Files:
                  "array": {"parasitics": {"enable": not wires.ideal, "Rp_row": wires.wordline,
                                           "Rp_col": wires.bitline}}}}
     yield "crosssim.json", (json.dumps(parameters, indent=2) + "\n").encode()
-    g = bundle.siemens[bundle.levels]
+    g = bundle.conductances
     yield "crosssim.npz", _npz({f"tile_{k:03d}": tile / bundle.siemens[-1] for k, tile in enumerate(g)})
 
 
 def _badcrossbar(bundle: Bundle) -> Files:
     """An archive for each tile: what `badcrossbar.compute(voltages, resistances, r_i)` takes (ends are left out)."""
     with np.errstate(divide="ignore"):
-        resistances = 1 / bundle.siemens[bundle.levels]
+        resistances = 1 / bundle.conductances
     for tile, ohm in enumerate(resistances):
         yield f"tile_{tile:03d}.npz", _npz({
             "applied_voltages": np.full((len(ohm), 1), bundle.map.physics.v_read), "resistances": ohm,
