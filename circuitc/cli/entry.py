@@ -11,11 +11,11 @@ import typer
 
 from circuitc.diagnostics import CircuitError, InternalError
 
-from . import compile, crossbar, equivalence, execute, extract, inspect, learn
+from . import compile, crossbar, equivalence, execute, extract, inspect, learn, readback
 from .app import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USER, app
 
 # Importing them enters their commands into the app.
-COMMANDS = (compile, equivalence, execute, extract, inspect, learn, crossbar)
+COMMANDS = (compile, equivalence, execute, extract, inspect, learn, crossbar, readback)
 _USAGE_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
