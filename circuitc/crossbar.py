@@ -27,6 +27,7 @@ from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.lab import Lab
 from circuitc.simulation.crossbar.measured import measured_cells, run_measured
 from circuitc.simulation.crossbar.modes import run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
@@ -82,6 +83,10 @@ class Program:
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""
         return trials(self.module, self.bundle, inputs, self.array.variation, seeds=seeds, **options)
+
+    def lab(self, seed: int = 0, attempts: int = 1) -> Lab:
+        """Make a simulated array to program and to measure, whose devices vary and stick as `array.toml` says."""
+        return Lab(self.bundle, self.array.variation, seed, attempts)
 
     def read_back(self, measured: str | Path, out: str | Path | None = None, *, faults: str | Path | None = None,
                   error: float = 0.0) -> Readback:

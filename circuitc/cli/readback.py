@@ -51,7 +51,7 @@ def readback_command(
 def _lines(found: Readback, out: Path) -> Iterator[str]:
     outputs = len(found.before)
     yield (f"{found.measured} devices measured; of {found.used} in use {found.outside} are outside their windows, "
-           f"{found.wrong_weights} nearer to another level; {len(found.stuck)} known to be stuck")
+           f"{found.astray} nearer to another level; {len(found.stuck)} known to be stuck")
     yield (f"certified as measured: {sum(s.as_set for s in found.before)} of {outputs} outputs, "
            f"{sum(s.certified for s in found.before)} with references set anew")
     wrong = [s for s in found.before if not s.certified]
@@ -60,7 +60,7 @@ def _lines(found: Readback, out: Path) -> Iterator[str]:
         yield f"  {s.name}: not certified ({s.why}{margin}{'; inputs ' if any(s.witness) else ''}{', '.join(s.witness)})"
     yield from _more(len(wrong))
     if found.writes:
-        yield (f"to write: {found.count('reprogram')} devices again, {found.count('remap')} in the place of others "
+        yield (f"devices to write: {found.count('reprogram')} again, {found.count('remap')} in the place of others "
                f"({out / 'reprogram.csv'})")
         for w in found.writes[:_SHOWN]:
             effect = f", moves a signal by {w.effect:.3g} steps" if w.why == "reprogram" else ""
@@ -80,7 +80,7 @@ def _more(count: int) -> Iterator[str]:
 
 def _value(found: Readback, out: Path) -> dict[str, object]:
     return {"out": str(out), "measured": found.measured, "used": found.used, "outside": found.outside,
-            "nearer_to_another_level": found.wrong_weights, "certified": found.certified,
+            "astray": found.astray, "certified": found.certified,
             "before": [asdict(s) for s in found.before], "after": [asdict(s) for s in found.after],
             "writes": [{**asdict(w), "before": None if w.before != w.before else w.before} for w in found.writes],
             "stuck": [c.model_dump() for c in found.stuck], "moved": list(found.moved)}

@@ -25,7 +25,7 @@ from .reprogram import reset, to_reprogram
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-SAME = 0.02   # of a conductance: a device written again that moved by less, and not into its window, is stuck
+SAME = 0.02   # of a conductance: a device written again that moved by less, and not into its window, is taken for stuck
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Readback:
     """What a readback found, and the design that follows: targets, routing and references of the next bundle.
 
     `before` are the outputs as they were measured, `after` as they will be with the listed devices inside their
-    windows. `outside` counts used devices outside their windows, `wrong_weights` weights whose nearest levels differ.
+    windows. `outside` counts used devices outside their windows, `astray` those
+    that are nearer to another level.
     """
 
     design: Design
@@ -53,12 +54,11 @@ class Readback:
     after: tuple[Standing, ...]
     writes: tuple[Write, ...]
     stuck: tuple[Cell, ...]
-    new_stuck: int
     moved: tuple[str, ...]
     measured: int
     used: int
     outside: int
-    wrong_weights: int
+    astray: int
 
     @property
     def certified(self) -> bool:
@@ -92,7 +92,7 @@ def read_back(bundle: Bundle, module: Module, measured: Floats, *, notes: Notes 
     design = redesign(bundle, module, certify)
     tiles = [_merged(t, measured[k], error) for k, t in enumerate(design.all_tiles)]
     outside = [_outside(t, design) for t in tiles]
-    stuck = _stuck(design, tiles, outside, measured, notes, faults)
+    stuck = _stuck(design, tiles, outside, measured, notes, faults, error)
     chip = Chip.of(replace_tiles(design, tiles))
     before = chip.standings(bundle.map)
     may = [o & np.isnan(s) for o, s in zip(outside, stuck, strict=True)]
@@ -102,10 +102,8 @@ def read_back(bundle: Bundle, module: Module, measured: Floats, *, notes: Notes 
     writes = _writes(chip, after, masks, effects)
     listed = _listed(stuck, after.design.all_tiles)
     return Readback(after.design, tuple(before), tuple(after.standings(bundle.map)), tuple(writes), listed,
-                    len(listed) - len(notes.stuck if notes else ()), tuple(moved), int((~np.isnan(measured)).sum()),
-                    sum(int(t.used.sum()) for t in tiles), sum(int((o & t.used).sum()) for o, t in
-                                                               zip(outside, tiles, strict=True)),
-                    _wrong_weights(chip))
+                    tuple(moved), int((~np.isnan(measured)).sum()), sum(int(t.used.sum()) for t in tiles),
+                    sum(int(o.sum()) for o in outside), _astray(chip))
 
 
 def _reprogram_csv(found: Readback) -> bytes:
@@ -148,7 +146,7 @@ def _outside(tile: Tile, design: Design) -> Mask:
 
 
 def _stuck(design: Design, tiles: Sequence[Tile], outside: Sequence[Mask], measured: Floats, notes: Notes | None,
-           faults: Sequence[NDArray[np.uint8]]) -> list[Floats]:
+           faults: Sequence[NDArray[np.uint8]], error: float) -> list[Floats]:
     """Give [rows, cols] for each tile: the conductance in siemens of devices that cannot be set, nan of the others."""
     levels = design.array.levels
     stuck = [np.full(t.level.shape, np.nan) for t in tiles]
@@ -163,7 +161,8 @@ def _stuck(design: Design, tiles: Sequence[Tile], outside: Sequence[Mask], measu
     for cell in notes.written if notes else ():
         place = (cell.row, cell.col)
         found = float(measured[(cell.tile, *place)])
-        if cell.siemens is not None and outside[cell.tile][place] and abs(found - cell.siemens) <= SAME * cell.siemens:
+        near = max(SAME, 2 * error) * (cell.siemens or 0.0)
+        if cell.siemens is not None and outside[cell.tile][place] and abs(found - cell.siemens) <= near:
             stuck[cell.tile][place] = found
     return stuck
 
@@ -225,8 +224,8 @@ def _listed(stuck: Sequence[Floats], tiles: Collection[Tile]) -> tuple[Cell, ...
                  for row, col in np.argwhere(~np.isnan(plane)).tolist())
 
 
-def _wrong_weights(chip: Chip) -> int:
-    """Count digits that read differently if each used device is taken for the level nearest to what was measured."""
+def _astray(chip: Chip) -> int:
+    """Count used devices that were measured nearer to another level than to their own."""
     levels, count = chip.design.array.levels, 0
     middles = (levels[1:] + levels[:-1]) / 2
     for tile in chip.design.all_tiles:
