@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from circuitc.backends.crossbar.cells import level_texts
 from circuitc.backends.crossbar.design import Design
 from circuitc.backends.crossbar.fault_file import NAMES
-from circuitc.backends.crossbar.faults import HEALTHY, STUCK_HRS, STUCK_LRS
+from circuitc.backends.crossbar.faults import HEALTHY, STUCK_HRS, STUCK_LRS, attainable_levels
 from circuitc.backends.crossbar.tile import Tile
 from circuitc.ir import Module
 
@@ -91,8 +91,9 @@ def read_back(bundle: Bundle, module: Module, measured: Floats, *, notes: Notes 
     """
     design = redesign(bundle, module, certify)
     tiles = [_merged(t, measured[k], error) for k, t in enumerate(design.all_tiles)]
+    tiles = [_marked(t, faults[k], design) if k < len(faults) else t for k, t in enumerate(tiles)]
     outside = [_outside(t, design) for t in tiles]
-    stuck = _stuck(design, tiles, outside, measured, notes, faults, error)
+    stuck = _stuck(design, tiles, outside, measured, notes, error)
     chip = Chip.of(replace_tiles(design, tiles))
     before = chip.standings(bundle.map)
     may = [o & np.isnan(s) for o, s in zip(outside, stuck, strict=True)]
@@ -135,6 +136,15 @@ def _merged(tile: Tile, measured: Floats, error: float) -> Tile:
     return replace(tile, measured=np.where(np.isnan(measured), old, measured), error=max(error, tile.error))
 
 
+def _marked(tile: Tile, faults: NDArray[np.uint8], design: Design) -> Tile:
+    """Mark devices that are said to be bad: their levels are what they are stuck at, and partners may not suit yet."""
+    if not faults.any():
+        return tile
+    fault = np.maximum(tile.fault, faults)
+    return replace(tile, fault=fault, level=np.clip(tile.level, *attainable_levels(fault, len(design.array.levels) - 1)
+                                                    ).astype(np.uint8))
+
+
 def _outside(tile: Tile, design: Design) -> Mask:
     """Tell which used devices were measured outside the write windows of their targets."""
     if tile.measured is None:
@@ -146,15 +156,14 @@ def _outside(tile: Tile, design: Design) -> Mask:
 
 
 def _stuck(design: Design, tiles: Sequence[Tile], outside: Sequence[Mask], measured: Floats, notes: Notes | None,
-           faults: Sequence[NDArray[np.uint8]], error: float) -> list[Floats]:
+           error: float) -> list[Floats]:
     """Give [rows, cols] for each tile: the conductance in siemens of devices that cannot be set, nan of the others."""
     levels = design.array.levels
     stuck = [np.full(t.level.shape, np.nan) for t in tiles]
     ends = {STUCK_HRS: float(levels[0]), STUCK_LRS: float(levels[-1])}
     for number, tile in enumerate(tiles):
-        codes = np.maximum(tile.fault, faults[number]) if number < len(faults) else tile.fault
-        for row, col in np.argwhere(codes != HEALTHY).tolist():
-            stuck[number][row, col] = _last(tile, row, col, ends[int(codes[row, col])])
+        for row, col in np.argwhere(tile.fault != HEALTHY).tolist():
+            stuck[number][row, col] = _last(tile, row, col, ends[int(tile.fault[row, col])])
     for cell in notes.stuck if notes else ():
         tile = tiles[cell.tile]
         stuck[cell.tile][cell.row, cell.col] = _last(tile, cell.row, cell.col, cell.siemens or 0.0)

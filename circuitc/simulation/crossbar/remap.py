@@ -98,9 +98,9 @@ class _Lines:
             fixed.append(not np.isnan(g))
             if np.isnan(g) or self._inside(g, levels[k]):
                 continue
-            held[k] = float(np.interp(g, self.array.levels, np.arange(top + 1)))
-            if min(held[k], top - held[k]) <= 0.5:
-                levels[k], faults[k] = (0, STUCK_HRS) if held[k] < top / 2 else (top, STUCK_LRS)
+            held[k] = self._in_steps(g)
+            if (kind := self._kind(g)) != HEALTHY:
+                levels[k], faults[k] = self._end(kind), kind
         if sum(f != HEALTHY for f in faults) == 1 and fixed.count(True) == 1 and len(self.keys) == 2:
             bad = fixed.index(True)
             mine, other = self.signs[bad], self.signs[1 - bad]
@@ -114,6 +114,17 @@ class _Lines:
         half, target = self.array.device.window_rel, float(self.array.levels[level])
         return target * (1 - half) <= g <= target * (1 + half)
 
+    def _in_steps(self, g: float) -> float:
+        return float(np.interp(g, self.array.levels, np.arange(self.encoded.base)))
+
+    def _kind(self, g: float) -> int:
+        """Tell at which end a device is stuck; between them, by more than half a step, at none that has a name."""
+        low, high = self._in_steps(g), self.encoded.base - 1 - self._in_steps(g)
+        return STUCK_HRS if low <= min(0.5, high) else STUCK_LRS if high <= 0.5 else HEALTHY
+
+    def _end(self, kind: int) -> int:
+        return 0 if kind == STUCK_HRS else self.encoded.base - 1
+
     def _column_error(self, j: int, column: int) -> float:
         return sum(self._digit(i, j, r, column).error for i, r in enumerate(self.rows) if (r, column) in self.bad_groups)
 
@@ -123,7 +134,7 @@ class _Lines:
             wanted = self.encoded.offset // self.encoded.base ** s % self.encoded.base
             g = float(self.stuck[self._lines(row, 0, (0, 0))[0], s])
             if not np.isnan(g) and not self._inside(g, wanted):
-                shared += abs(float(np.interp(g, self.array.levels, np.arange(self.encoded.base))) - wanted)
+                shared += abs(self._in_steps(g) - wanted)
         return shared * len(self.columns) + sum(self._digit(i, j, row, c).error for j, c in enumerate(self.columns)
                                                 if (row, c) in self.bad_groups)
 
@@ -189,13 +200,13 @@ class _Lines:
         for s in range(self.shared):
             level[used, s] = self.encoded.offset // self.encoded.base ** s % self.encoded.base
             roles[s], slices[s] = len(self.column_roles), s
-        self._settle(level, fault, compensates)
+        self._settle(level, fault, compensates, used[:, None] & (roles != NONE)[None, :])
         fresh = replace(old, level=level.astype(np.uint8), fault=fault, weight=weight, compensates=compensates,
                         row_input=row_input, row_role=row_role, column_output=outputs, column_role=roles,
                         column_slice=slices)
         return replace(fresh, measured=self._still_measured(fresh))
 
-    def _settle(self, level: Integers, fault: Any, compensates: Any) -> None:
+    def _settle(self, level: Integers, fault: Any, compensates: Any, used: Any) -> None:
         """Give stuck devices the level that they have, and their partners the one that makes up for it."""
         for i, r in enumerate(self.rows):
             for j, c in enumerate(self.columns):
@@ -207,6 +218,10 @@ class _Lines:
                     fault[place] = digit.faults[k] or fault[place]
                     compensates[place] = digit.faults[k] == HEALTHY and digit.levels[k] != level[place]
                     level[place] = digit.levels[k]
+        for row, col in np.argwhere(~np.isnan(self.stuck) & (fault == HEALTHY)).tolist():
+            kind = self._kind(float(self.stuck[row, col]))
+            if kind != HEALTHY and (not used[row, col] or level[row, col] == self._end(kind)):
+                fault[row, col] = kind
         level[fault == STUCK_HRS] = 0
         level[fault == STUCK_LRS] = self.encoded.base - 1
 
