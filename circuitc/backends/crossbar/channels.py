@@ -49,7 +49,7 @@ class Channels:
 
     def to_toml(self) -> str:
         """Print the map in the form that it is read in."""
-        return (f"[config]\nname = {json.dumps(self.name)}\nwords = {len(self.words)}\nbits = {len(self.bits)}\n"
+        return (f"[config]\nname = {_text(self.name)}\nwords = {len(self.words)}\nbits = {len(self.bits)}\n"
                 f"\n[mapping]\nwords = {list(self.words)}\nbits = {list(self.bits)}\n")
 
     def check(self, array: Array) -> None:
@@ -67,3 +67,8 @@ def _channels(place: str, value: Any) -> tuple[int, ...]:
     if len(set(value)) != len(value):
         raise error(f"{place}: lists a channel twice")
     return tuple(value)
+
+
+def _text(value: str) -> str:
+    """Quote a text for TOML, which takes JSON's escapes but for pairs of surrogates."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
