@@ -2,8 +2,8 @@
 
     python benchmarks/lab_loop.py [--seeds 40] [--rounds 6]
 
-The multiplier of examples/01_btf_multiplier on tiles of 32 x 32, devices as in examples/19_lab_loop/lab.toml but for the
-share that is stuck (half at each end). Each seed is other devices and other chance of writing.
+The multiplier of examples/01_btf_multiplier on tiles of 32 x 32, devices as in examples/19_lab_loop/lab.toml but for
+the share that is stuck (half at each end). Each seed is other devices and other chance of writing.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ def _lines(found: Readback, out: Path) -> Iterator[str]:
     wrong = [s for s in found.before if not s.certified]
     for s in wrong[:_SHOWN]:
         margin = f", margin {s.margin:.3g} steps" if s.margin is not None and s.why == "margin" else ""
-        yield f"  {s.name}: not certified ({s.why}{margin}{'; inputs ' if any(s.witness) else ''}{', '.join(s.witness)})"
+        inputs = f"; inputs {', '.join(s.witness)}" if any(s.witness) else ""
+        yield f"  {s.name}: not certified ({s.why}{margin}{inputs})"
     yield from _more(len(wrong))
     if found.writes:
         yield (f"devices to write: {found.count('reprogram')} again, {found.count('remap')} in the place of others "

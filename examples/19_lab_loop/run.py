@@ -26,8 +26,9 @@ with tempfile.TemporaryDirectory() as name:
         lab.measure(folder / "measured.csv", bundle.folder)
         found = bundle.read_back(folder / "measured.csv", folder / f"round_{number}", error=0.006)
         as_set, anew = (sum(getattr(s, kind) for s in found.before) for kind in ("as_set", "certified"))
-        print(f"{number:5}  {written:7}  {found.outside:7}  {as_set:6}/{len(found.before)}  {anew:16}/{len(found.before)}"
-              f"  {found.count('reprogram'):14}  {found.count('remap'):22}")
+        outputs = len(found.before)
+        print(f"{number:5}  {written:7}  {found.outside:7}  {as_set:6}/{outputs}  {anew:16}/{outputs}  "
+              f"{found.count('reprogram'):14}  {found.count('remap'):22}")
         bundle = circuitc.crossbar.load(folder / f"round_{number}")
         if found.certified:
             break

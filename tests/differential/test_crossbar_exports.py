@@ -188,7 +188,8 @@ def test_what_a_tool_cannot_take_is_refused(tmp_path: Path) -> None:
     for rows, more, to, says in ((8, "r_term_wl_ohm = 5.0\n", "badcrossbar", "no resistance of drivers"),
                                  (300, "", "ni-rram", "larger than the chip of 256 x 256"),
                                  (8, "", "arc2", "has no channels")):
-        (tmp_path / "h.toml").write_text(HARDWARE.format(rows=rows, cols=4).replace("[sense_amp]", more + "[sense_amp]"))
+        hardware = HARDWARE.format(rows=rows, cols=4).replace("[sense_amp]", more + "[sense_amp]")
+        (tmp_path / "h.toml").write_text(hardware)
         made = CROSSBAR.emit(CROSSBAR.build(run_passes(parse_module(GATE), "partition"), {
             "array": str(tmp_path / "h.toml"), "periphery": "false"}))
         with pytest.raises(CircuitError, match=says):

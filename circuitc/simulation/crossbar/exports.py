@@ -80,7 +80,8 @@ def _arc2(bundle: Bundle) -> Files:
     table = bundle.table
     if not len(table) or table["wl_ch"][0] == "":
         raise error("the bundle has no channels", help="compile it with --option channels=FILE.toml")
-    lines = {k: ["low_ch,high_ch,word,bit,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"] for k in range(len(bundle.map.tiles))}
+    header = "low_ch,high_ch,word,bit,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"
+    lines = {k: [header] for k in range(len(bundle.map.tiles))}
     for k in _writable(bundle):
         low, high = _ohm(table["g_hi_S"][k]), _ohm(table["g_lo_S"][k])
         lines[int(table["tile"][k])].append(
@@ -93,7 +94,7 @@ def _arc2(bundle: Bundle) -> Files:
 def _ni_rram(bundle: Bundle) -> Files:
     """What `program_chip.py` takes: a bitstream a tile, and the command with the windows of its two values, in ohm.
 
-    A bitstream is a line an address, 0 for the low resistance and 1 for the high one; an address is the wordline's
+    A bitstream is a line an address, 0 for the low resistance, 1 for the high one; an address is the wordline's
     number times 256 and the source line's, as the 64k chip has them. Devices of more levels have no bitstream: for them,
     and for programming nothing but what is used, `targets.csv` lists windows for `NIRRAM.target` in programming order.
     """

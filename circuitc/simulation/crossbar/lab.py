@@ -47,9 +47,9 @@ class Lab:
         self.siemens = np.where(chance < share.stuck_hrs, low, np.where(self.stuck, high, fresh))
 
     def program(self, folder: str | Path) -> int:
-        """Write what a bundle asks for: `reprogram.csv` where a readback made it, else every device that can be written.
+        """Write what a bundle asks for: `reprogram.csv` where a readback made it, else all devices that can be.
 
-        Gives the number of devices.
+        Gives their number.
         """
         path = Path(folder) / "reprogram.csv"
         pulses = list(_listed(path) if path.is_file() else _all(load_bundle(folder)))
@@ -80,7 +80,7 @@ def _all(bundle: Bundle) -> Iterator[Pulse]:
     healthy = np.flatnonzero(table["fault"] == "none")
     for k in healthy[np.argsort(table["order"][healthy])].tolist():
         place = (int(table["tile"][k]), int(table["row"][k]), int(table["col"][k]))
-        yield place, *(float(table[c][k]) for c in ("g_target_S", "g_lo_S", "g_hi_S"))
+        yield place, float(table["g_target_S"][k]), float(table["g_lo_S"][k]), float(table["g_hi_S"][k])
 
 
 def _listed(path: Path) -> Iterator[Pulse]:

@@ -25,7 +25,7 @@ from .reprogram import reset, to_reprogram
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-SAME = 0.02   # of a conductance: a device written again that moved by less, and not into its window, is taken for stuck
+SAME = 0.02   # of a conductance: a device that was written again and moved by less is taken for stuck
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Readback:
         """What the next readback must know."""
         cells = [Cell(tile=w.tile, row=w.row, col=w.col, siemens=None if np.isnan(w.before) else w.before)
                  for w in self.writes]
-        return Notes(schema="circuitc.readback/1", written=cells, stuck=list(self.stuck))
+        return Notes(written=cells, stuck=list(self.stuck))
 
     def files(self) -> dict[str, bytes]:
         """Print what the lab works from: `reprogram.csv`, in programming order, and the notes for the next readback."""

@@ -24,15 +24,15 @@ class Cell(Strict):
     row: _Index
     col: _Index
     siemens: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    kind: Literal["none", "stuck_hrs", "stuck_lrs"] = "none"
+    kind: Annotated[str, Field(pattern="^(none|stuck_hrs|stuck_lrs)$")] = "none"
 
 
 class Notes(Strict):
     """Devices that were asked to be written again, with what they were before, and those known to be stuck."""
 
-    schema_: Annotated[Literal["circuitc.readback/1"], Field(alias="schema")]
     written: list[Cell]
     stuck: list[Cell]
+    schema_: Annotated[Literal["circuitc.readback/1"], Field(alias="schema")] = SCHEMA
 
 
 def read_notes(folder: Path, shape: tuple[int, ...]) -> Notes | None:

@@ -121,15 +121,19 @@ def _tile(bundle: Bundle, said: TileMap, encoding: Encoding) -> Tile:
     faults = [KINDS.get(name, 0) for name in table["fault"][here].tolist()]
     roles = (*encoding.column_roles, encoding.shared)
     outputs = [NONE if c is None or c[0] is None else int(c[0]) for c in said.col_out]
-    columns = ([NONE if c is None else roles.index(str(c[1])) for c in said.col_out],
-               [NONE if c is None else int(c[2] or 0) for c in said.col_out])
-    lines = ([NONE if i is None else i for i in said.row_in],
-             [NONE if r is None else encoding.row_roles.index(r) for r in said.row_role])
+    column_roles = [NONE if c is None else roles.index(str(c[1])) for c in said.col_out]
+    slices = [NONE if c is None else int(c[2] or 0) for c in said.col_out]
+    inputs = [NONE if i is None else i for i in said.row_in]
+    row_roles = [NONE if r is None else encoding.row_roles.index(r) for r in said.row_role]
     measured = None if bundle.measured is None else bundle.measured[said.id]
     return Tile(plane(table["level"][here], np.uint8), plane(faults, np.uint8), plane(table["w"][here], np.int64),
-                plane(table["comp"][here] == 1, np.bool_), *(np.array(v, dtype=np.int64) for v in lines),
-                np.array(outputs, dtype=np.int64), *(np.array(v, dtype=np.int64) for v in columns), measured,
+                plane(table["comp"][here] == 1, np.bool_), _numbers(inputs), _numbers(row_roles), _numbers(outputs),
+                _numbers(column_roles), _numbers(slices), measured,
                 bundle.map.measured.error if bundle.map.measured else 0.0)
+
+
+def _numbers(values: list[int]) -> Integers:
+    return np.array(values, dtype=np.int64)
 
 
 def _channels(bundle: Bundle) -> Channels | None:

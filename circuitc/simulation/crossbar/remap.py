@@ -1,8 +1,8 @@
 """Move what a stuck device spoils to other lines of its tile, with as few devices written as can be found.
 
-A device that sticks is made good, in this order of need, by its partner (the other device of the same digit), by moving
-one output's bitlines or one input's wordlines to free lines, or by exchanging two of them. The search is greedy: the step
-that leaves the least error, and of those the one that writes the fewest devices, until nothing is wrong or nothing helps.
+A device that sticks is made good by its partner (the other device of the same digit), by moving one output's bitlines
+or one input's wordlines to free lines, or by exchanging two of them. The search is greedy: the step that leaves the
+least error, and of those the one that writes the fewest devices, until nothing is wrong or nothing helps.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class _Lines:
         return 0 if kind == STUCK_HRS else self.encoded.base - 1
 
     def _column_error(self, j: int, column: int) -> float:
-        return sum(self._digit(i, j, r, column).error for i, r in enumerate(self.rows) if (r, column) in self.bad_groups)
+        return sum(self._digit(i, j, r, column).error for i, r in enumerate(self.rows)
+                   if (r, column) in self.bad_groups)
 
     def _row_error(self, i: int, row: int) -> float:
         shared = 0.0

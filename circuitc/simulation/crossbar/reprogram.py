@@ -23,7 +23,7 @@ _LEAST_EFFECT = 1e-9   # level steps: what less than this moves is not what is w
 
 @dataclass(frozen=True)
 class Effects:
-    """Devices that could be written again for one signal, by falling effect: places, and steps that each would bring."""
+    """Devices that could be written again for one signal, by falling effect: places, and steps that each brings."""
 
     rows: Integers
     cols: Integers
