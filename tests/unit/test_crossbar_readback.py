@@ -89,7 +89,7 @@ def test_nominal_conductances_list_nothing(encoding: str, tmp_path: Path) -> Non
     assert (fresh.folder / "cells.csv").read_bytes() == (program.folder / "cells.csv").read_bytes()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.3, 0.7, 1.3, 3.0]))
 def test_one_device_outside_is_listed_where_it_matters(made: Program, tmp_path: Path, which: int, share: float) -> None:
     """Sound both ways: listed only where an output needs it, and an output that is certified is right on the array."""

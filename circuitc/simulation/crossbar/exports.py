@@ -95,7 +95,7 @@ def _ni_rram(bundle: Bundle) -> Files:
     """What `program_chip.py` takes: a bitstream a tile, and the command with the windows of its two values, in ohm.
 
     A bitstream is a line an address, 0 for the low resistance, 1 for the high one; an address is the wordline's
-    number times 256 and the source line's, as the 64k chip has them. Devices of more levels have no bitstream: for them,
+    number times 256 and the source line's, as on the 64k chip. Devices of more levels have no bitstream: for them,
     and for programming nothing but what is used, `targets.csv` lists windows for `NIRRAM.target` in programming order.
     """
     rows, cols = bundle.shape

@@ -25,12 +25,12 @@ from .reprogram import reset, to_reprogram
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-SAME = 0.02   # of a conductance: a device that was written again and moved by less is taken for stuck
+SAME = 0.02   # of a conductance: a device that was written again and moved by less is stuck
 
 
 @dataclass(frozen=True)
 class Write:
-    """One device that is to be written: why, what it was found at (nan: not measured), and its effect in level steps."""
+    """One device that is to be written: why, where it was found (nan: not measured), and its effect in level steps."""
 
     tile: int
     row: int
