@@ -111,8 +111,12 @@ class Program:
         return found
 
     def _refuse_inconsistent(self) -> None:
-        found = [*disagreements(self.bundle), *region_differences(self.module, self.bundle)]
-        if found and not any(r.wrong_weights for r in self.bundle.map.regions):
+        """Refuse a bundle that contradicts itself or its program; weights that known faults leave wrong do not."""
+        found = [*disagreements(self.bundle), *(f"map.json: the program has no region @{r.func}"
+                                                for r in self.bundle.map.regions if r.func not in self.module.funcs)]
+        if not found and not any(r.wrong_weights for r in self.bundle.map.regions):
+            found = list(region_differences(self.module, self.bundle))
+        if found:
             raise CircuitError([Diagnostic(f"{self.folder}: {f}") for f in found[:5]])
 
     def _certify(self) -> str:

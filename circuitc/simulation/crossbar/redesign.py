@@ -121,6 +121,8 @@ def _tile(bundle: Bundle, said: TileMap, encoding: Encoding) -> Tile:
     faults = [KINDS.get(name, 0) for name in table["fault"][here].tolist()]
     roles = (*encoding.column_roles, encoding.shared)
     outputs = [NONE if c is None or c[0] is None else int(c[0]) for c in said.col_out]
+    if any(r is not None and r not in encoding.row_roles for r in said.row_role):
+        raise error(f"map.json: tile {said.id} has wordlines in roles that {encoding.name} does not have")
     column_roles = [NONE if c is None else roles.index(str(c[1])) for c in said.col_out]
     slices = [NONE if c is None else int(c[2] or 0) for c in said.col_out]
     inputs = [NONE if i is None else i for i in said.row_in]

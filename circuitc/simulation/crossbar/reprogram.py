@@ -54,11 +54,13 @@ def to_reprogram(chip: Chip, may: Sequence[Mask]) -> tuple[Chip, list[Mask], lis
     now = chip
     while True:
         grown = False
-        for mounted, output, column in _wanting(now, able):
+        wanting = list(_wanting(now, able))
+        voltages = _voltages(chip, wanting)
+        for mounted, output, column in wanting:
             number = mounted.first + column.tile
             key = (mounted.name, output.index, number, column.slice)
             if key not in lists:
-                found = _effects(chip, mounted, column, may[number])
+                found = _effects(chip, mounted, column, may[number], voltages[number, column.output, column.slice])
                 lists[key], counts[key] = (number, found), _estimate(mounted, chip, output, column, found)
                 np.maximum.at(effects[number], (found.rows, found.cols), np.abs(found.steps))
             else:
@@ -85,15 +87,28 @@ def _wanting(chip: Chip, able: set[tuple[str, int]]) -> Iterator[tuple[Mounted, 
                     yield mounted, output, column
 
 
-def _effects(chip: Chip, mounted: Mounted, column: Column, may: Mask) -> Effects:
+def _voltages(chip: Chip, wanting: Sequence[tuple[Mounted, Output, Column]]) -> dict[tuple[int, int, int], Any]:
+    """Solve the adjoint of each tile once, for all signals that are wanted of it: [rows, cols] for each of them."""
+    solved: dict[tuple[int, int, int], Any] = {}
+    by_tile: dict[int, tuple[Mounted, list[Column]]] = {}
+    for mounted, _, column in wanting:
+        by_tile.setdefault(mounted.first + column.tile, (mounted, []))[1].append(column)
+    for number, (mounted, columns) in by_tile.items():
+        tile, array = mounted.mapped.tiles[columns[0].tile], chip.design.array
+        keys, sense = sensed(mounted.mapped, tile)
+        wanted = [keys.index((c.output, c.slice)) for c in columns]
+        g = conductances(tile, array)
+        found = np.zeros((len(wanted), *g.shape))
+        for row, voltages in adjoint_voltages(g, sense[:, wanted], array.wires):
+            found[:, row] = voltages.T
+        solved |= {(number, c.output, c.slice): v for c, v in zip(columns, found, strict=True)}
+    return solved
+
+
+def _effects(chip: Chip, mounted: Mounted, column: Column, may: Mask, voltages: Any) -> Effects:
     """Work out what writing each device again would do to a signal: the adjoint's voltage times the change."""
     tile, array = mounted.mapped.tiles[column.tile], chip.design.array
-    keys, sense = sensed(mounted.mapped, tile)
-    k = keys.index((column.output, column.slice))
     g, step = conductances(tile, array), level_step(array)
-    voltages = np.zeros(g.shape)
-    for row, found in adjoint_voltages(g, sense[:, [k]], array.wires):
-        voltages[row] = found[:, 0]
     change = np.where(may, targets(tile, array) - g, 0) * voltages / step
     wider = (array.device.window_rel * targets(tile, array) - tile.error * g) * np.abs(voltages) / step
     rows, cols = np.nonzero(np.abs(change) > _LEAST_EFFECT)
