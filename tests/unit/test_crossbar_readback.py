@@ -208,7 +208,7 @@ def test_the_command_says_what_it_found(made: Program, tmp_path: Path, capsys: p
     assert f"reprogram tile {place[0]} row {place[1]} col {place[2]}, moves a signal by" in told
     assert "certified once these are inside their windows: 12 of 12" in told
     assert run(["xbar", "check", str(tmp_path / "n")]) == 0
-    capsys.readouterr()
+    assert "measured devices count as measured" in capsys.readouterr().out
     good = measured(made, tmp_path / "good.csv", {})
     assert run(["xbar", "readback", str(tmp_path / "n"), str(good), "-o", str(tmp_path / "m"), "--json"]) == 0
     value = json.loads(capsys.readouterr().out)
