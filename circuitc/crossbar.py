@@ -7,24 +7,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from circuitc.backends.crossbar.array import Array
+from circuitc.backends.crossbar.backend import CROSSBAR
+from circuitc.backends.crossbar.fault_file import read_faults
 from circuitc.backends.crossbar.transfer import transfer_matrix
-from circuitc.build import changed_files
+from circuitc.build import REPORT, changed_files, read_json
+from circuitc.diagnostics import CircuitError, Diagnostic
+from circuitc.diagnostics import error as user_error
 from circuitc.driver import load as load_model
+from circuitc.driver import rewrite
 from circuitc.ir import Module
 from circuitc.proof.crossbar import region_differences
 from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
-from circuitc.simulation.crossbar.measured import run_measured
+from circuitc.simulation.crossbar.lab import Lab
+from circuitc.simulation.crossbar.measured import measured_cells, run_measured
 from circuitc.simulation.crossbar.modes import run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
+from circuitc.simulation.crossbar.readback import Readback, read_back
+from circuitc.simulation.crossbar.readback_file import read_notes
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,8 @@ class Program:
         return len(self.bundle.map.tiles)
 
     def conductances(self, tile: int) -> Any:
-        """Give a tile's target conductances, [rows, cols] in siemens."""
-        return self.bundle.siemens[self.bundle.levels[tile]]
+        """Give a tile's conductances, [rows, cols] in siemens: the targets, or what a lab measured."""
+        return self.bundle.conductances[tile]
 
     def transfer(self, tile: int) -> Any:
         """Solve a tile: the current into each sense node for one volt on each wordline, [rows, cols] in siemens."""
@@ -75,6 +83,46 @@ class Program:
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""
         return trials(self.module, self.bundle, inputs, self.array.variation, seeds=seeds, **options)
+
+    def lab(self, seed: int = 0, attempts: int = 1) -> Lab:
+        """Make a simulated array to program and to measure, whose devices vary and stick as `array.toml` says."""
+        return Lab(self.bundle, self.array.variation, seed, attempts)
+
+    def read_back(self, measured: str | Path, out: str | Path | None = None, *, faults: str | Path | None = None,
+                  error: float = 0.0) -> Readback:
+        """Certify the bundle from what a lab measured, and choose what to write again and what to move.
+
+        `measured` is a CSV file `tile,row,col,g_S`, `error` the share of itself by which a value may be off, `faults` a
+        CSV file `tile,row,col,kind` of devices known to be bad. With `out` the next bundle is written there.
+        """
+        if not 0 <= error < 1:
+            raise user_error(f"an error of {error} of a measurement is none (0 to 1)")
+        self._refuse_inconsistent()
+        shape = self.bundle.levels.shape
+        cells = measured_cells(measured, self.bundle)
+        known = read_faults(faults, *self.bundle.shape) if faults is not None else []
+        if len(known) > self.tiles:
+            raise user_error(f"{faults}: names tile {len(known) - 1}, the bundle has {self.tiles}")
+        found = read_back(self.bundle, self.module, cells, notes=read_notes(self.folder, shape), faults=known,
+                          error=error, certify=self._certify())
+        if out is not None:
+            emission = CROSSBAR.emit(found.design)
+            rewrite(self.module, "crossbar", replace(emission, files={**emission.files, **found.files()}), out)
+        return found
+
+    def _refuse_inconsistent(self) -> None:
+        """Refuse a bundle that contradicts itself or its program; weights that known faults leave wrong do not."""
+        found = [*disagreements(self.bundle), *(f"map.json: the program has no region @{r.func}"
+                                                for r in self.bundle.map.regions if r.func not in self.module.funcs)]
+        if not found and not any(r.wrong_weights for r in self.bundle.map.regions):
+            found = list(region_differences(self.module, self.bundle))
+        if found:
+            raise CircuitError([Diagnostic(f"{self.folder}: {f}") for f in found[:5]])
+
+    def _certify(self) -> str:
+        figures = read_json(self.folder, REPORT).get("figures")
+        asked = figures.get("certify") if isinstance(figures, dict) else ""
+        return asked if asked in ("nominal", "window") else ""
 
     def certificate(self) -> list[Finding]:
         """Solve every tile again and say of each output whether it is certified."""

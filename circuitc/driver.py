@@ -100,6 +100,17 @@ def compile(model: Module | str | Path, target: str = "verilog", out: str | Path
     return build
 
 
+def rewrite(module: Module, target: str, emission: Emission, out: str | Path) -> Build:
+    """Check and write what was emitted again for a program that is final, as `compile` does; no pass is run."""
+    folder, wish = Path(out), Wishes()
+    refuse_foreign(folder)
+    checked = check_emission(module, module, emission, target, verify=wish.verify, prove=wish.prove,
+                             seconds=wish.seconds, vectors=wish.vectors)
+    build = _build(module, module, module, target, emission, checked, folder, False)
+    write_folder(folder, build.artefacts)
+    return build
+
+
 def _proof_path(wish: Wishes, folder: Path | None) -> Path | None:
     """Give the file that a proof goes to, if one is wanted; refuses what cannot be written, or is never proved."""
     if not str(wish.proof):

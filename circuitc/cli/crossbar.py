@@ -57,7 +57,8 @@ def check_command(
     if not faults:
         lines = [f"{bundle}: {len(program.bundle.table)} devices on {program.tiles} tiles hold the program's regions",
                  f"certified nominal: {counts['nominal']} of {len(found)} outputs; window "
-                 f"(+-{100 * physics.window_rel:g} %): {counts['window']} of {len(found)}"]
+                 f"(+-{100 * physics.window_rel:g} %): {counts['window']} of {len(found)}",
+                 *(["measured devices count as measured"] if program.bundle.measured is not None else [])]
     say(lines, {"faults": faults, "outputs": len(found), **counts}, as_json)
     if faults:
         raise typer.Exit(EXIT_NO)

@@ -51,6 +51,8 @@ def certify_bundle(files: Mapping[str, bytes], kind: str) -> Verdict:
         raise CircuitError([Diagnostic(f) for f in faults])
     good = sum(getattr(finding, kind) for finding in found)
     note = f"{good} of {len(found)} outputs, array {bundle.map.physics.array}, ohmic devices"
+    if bundle.measured is not None:
+        note += ", those that were measured as they were"
     if good < len(found):
         evidence = Evidence("not_checked", method="worst case", note=note)
         return Verdict("unknown", evidence, subject="the outputs of the array", artefact=digest(files["map.json"]))

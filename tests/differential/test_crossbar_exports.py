@@ -1,6 +1,8 @@
 """Exported files are read by the tools they are for, where those are installed; instrument files are pinned."""
 
+import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import numpy as np
 import pytest
 
 from circuitc.backends.crossbar.backend import CROSSBAR
+from circuitc.backends.crossbar.channels import Channels
 from circuitc.backends.crossbar.transfer import transfer_matrix
 from circuitc.backends.crossbar.wires import Wires
+from circuitc.diagnostics import CircuitError
 from circuitc.ir import Module, parse_module
 from circuitc.passes import run_passes
 from circuitc.simulation.crossbar.bundle import Bundle, read_bundle
@@ -46,23 +50,47 @@ func @gate(%x: spin[3]) -> (%y: spin[1]) once {
 
 LEVELS = [[0, 0], [0, 1], [1, 0]]   # x2 has no weight, so its wordline has no device that is programmed
 PINNED = {
-    "arc2.csv": """low_ch,high_ch,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read
-63,15,1e+06,909091,1.11111e+06,0.2
-17,32,1e+06,909091,1.11111e+06,0.2
-63,32,10000,9090.91,11111.1,0.2
-17,15,10000,9090.91,11111.1,0.2
+    "tile_000.csv": """low_ch,high_ch,word,bit,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read
+15,63,1,0,1e+06,909091,1.11111e+06,0.2
+32,17,2,1,1e+06,909091,1.11111e+06,0.2
+32,63,1,1,10000,9090.91,11111.1,0.2
+15,17,2,0,10000,9090.91,11111.1,0.2
 """,
-    "tile_000.bitstream": "0\n0\n0\n1\n1\n0\n",
+    "tile_000.bitstream": "1\n" * 257 + "0\n" + "1\n" * 254 + "0\n1\n",
+    "commands.txt": "python program_chip.py TILE_0 tile_000.bitstream --lrs-range 9090.90909 11111.1111 "
+                    "--hrs-range 909090.909 1111111.11 --start-addr 0 --end-addr 514 --step-addr 1\n",
     "windows.csv": """level,r_lo_ohm,r_hi_ohm
 0,909090.909,1111111.11
 1,9090.90909,11111.1111
 """,
-    "targets.csv": """tile,address,level
-0,2,0
-0,5,0
-0,3,1
-0,4,1
+    "targets.csv": """tile,address,level,r_lo_ohm,r_hi_ohm
+0,256,0,909090.909,1111111.11
+0,513,0,909090.909,1111111.11
+0,257,1,9090.90909,11111.1111
+0,512,1,9090.90909,11111.1111
 """}
+# What CrossSim 3.1 calls its parameters, as far as we set them.
+CROSSSIM = {"core": {"style", "rows_max", "cols_max"}, "xbar": {"device", "array"},
+            "device": {"Rmin", "Rmax", "infinite_on_off_ratio", "Vread"}, "array": {"parasitics"},
+            "parasitics": {"enable", "Rp_row", "Rp_col", "Rp_row_terminal", "Rp_col_terminal", "current_from_input"}}
+# Maps as arc2control ships them: names beyond ASCII, comments, `mask` of stand-alone devices, fewer lines.
+STANDARD32 = """[config]
+# number of total word- and bitlines
+name = "SA PLCC 32\u00d732"
+words = 32
+bits = 32
+mask = [[0, 0], [1, 30]]
+
+[mapping]
+words = [16, 63, 17, 62, 18, 61, 19, 60, 20, 59, 21, 58, 22, 57, 23, 56, 24, 55, 25, 54, 26, 53, 27, 52, 28, 51,
+    29, 50, 30, 49, 31, 48
+]
+
+bits = [
+    15, 32, 14, 33, 13, 34, 12, 35, 11, 36, 10, 37,  9, 38,  8, 39, 7, 40,  6, 41,  5, 42,  4, 43, 3, 44,  2, 45,
+    1, 46,  0, 47
+]
+"""
 
 
 def bundle_of(module: Module, folder: Path, rows: int, cols: int, **options: str) -> Bundle:
@@ -113,6 +141,59 @@ def test_crosssim_matrices_are_the_tiles(tmp_path: Path) -> None:
     arrays = np.load(io.BytesIO(export(bundle, "crosssim")["crosssim.npz"]))
     for tile, levels in enumerate(bundle.levels):
         assert np.allclose(arrays[f"tile_{tile:03d}"] * bundle.siemens[-1], bundle.siemens[levels], rtol=1e-15)
+
+
+def test_crosssim_parameters_have_its_names_and_weights_are_the_programs(tmp_path: Path) -> None:
+    module = dense(12, 9)
+    bundle = bundle_of(module, tmp_path, 8, 12)
+    files = export(bundle, "crosssim")
+    _names("", json.loads(files["crosssim.json"]))
+    weights = np.load(io.BytesIO(files["crosssim.npz"]))[f"weights_{bundle.map.regions[0].func}"]
+    assert np.array_equal(weights, np.random.default_rng(3).integers(-1, 2, (9, 12)))
+
+
+def _names(section: str, value: dict[str, Any]) -> None:
+    assert not section or set(value) == CROSSSIM[section]
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            _names(key, inner)
+
+
+def test_crosssim_multiplies_what_is_exported(tmp_path: Path) -> None:
+    simulator = pytest.importorskip("simulator")
+    bundle = bundle_of(dense(12, 9), tmp_path, 8, 12)
+    files = export(bundle, "crosssim")
+    (tmp_path / "p.json").write_bytes(files["crosssim.json"])
+    w = np.load(io.BytesIO(files["crosssim.npz"]))[f"weights_{bundle.map.regions[0].func}"]
+    parameters = simulator.CrossSimParameters.from_json(tmp_path / "p.json")
+    parameters.xbar.array.parasitics.enable = False
+    x = np.random.default_rng(1).integers(0, 2, 12)
+    assert np.allclose(simulator.AnalogCore(w, parameters) @ x, w @ x, rtol=1e-6, atol=1e-5)
+
+
+def test_maps_of_arc2control_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(STANDARD32, encoding="utf-8")
+    channels = Channels.load(tmp_path / "m.toml")
+    assert (len(channels.words), len(channels.bits), channels.words[1], channels.bits[31]) == (32, 32, 63, 47)
+    (tmp_path / "again.toml").write_text(channels.to_toml(), encoding="utf-8")
+    again = Channels.load(tmp_path / "again.toml")
+    assert (again.name, again.words, again.bits) == (channels.name, channels.words, channels.bits)
+    bundle = bundle_of(parse_module(GATE), tmp_path, 32, 32, channels=str(tmp_path / "m.toml"))
+    for row in csv.DictReader(io.StringIO(export(bundle, "arc2")["tile_000.csv"].decode())):
+        assert int(row["high_ch"]) == channels.words[int(row["word"])]
+        assert int(row["low_ch"]) == channels.bits[int(row["bit"])]
+
+
+def test_what_a_tool_cannot_take_is_refused(tmp_path: Path) -> None:
+    for rows, more, to, says in ((8, "r_term_wl_ohm = 5.0\n", "badcrossbar", "no resistance of drivers"),
+                                 (300, "", "ni-rram", "larger than the chip of 256 x 256"),
+                                 (8, "", "arc2", "has no channels")):
+        hardware = HARDWARE.format(rows=rows, cols=4).replace("[sense_amp]", more + "[sense_amp]")
+        (tmp_path / "h.toml").write_text(hardware)
+        made = CROSSBAR.emit(CROSSBAR.build(run_passes(parse_module(GATE), "partition"), {
+            "array": str(tmp_path / "h.toml"), "periphery": "false"}))
+        with pytest.raises(CircuitError, match=says):
+            export(read_bundle(made.files), to)
 
 
 def test_instrument_files_are_what_they_were(tmp_path: Path) -> None:

@@ -116,12 +116,14 @@ def test_channels_reach_the_table_and_the_instruments_files(hardware: Path, tmp_
     assert (int(row["wl_ch"]), int(row["bl_ch"])) == (100 + int(row["row"]), 200 + int(row["col"]))
     program = list(csv.DictReader(io.StringIO(made["program.csv"].decode())))
     assert [int(r["order"]) for r in program] == list(range(len(program)))
-    arc = export(read_bundle(made), "arc2")["arc2.csv"].decode().splitlines()
-    assert arc[0] == "low_ch,high_ch,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"
-    lines = program[0]["wl_ch"], program[0]["bl_ch"]
+    arc = export(read_bundle(made), "arc2")["tile_000.csv"].decode().splitlines()
+    assert arc[0] == "low_ch,high_ch,word,bit,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"
+    lines = [program[0][column] for column in ("bl_ch", "wl_ch", "row", "col")]
     assert arc[1].split(",") == [*lines, "1.7e+06", "1.54545e+06", "1.88889e+06", "0.2"]
     bits = export(read_bundle(made), "ni-rram")
-    assert bits["tile_000.bitstream"].decode().split() == [str(v) for v in read_bundle(made).levels[0].reshape(-1)]
+    stream = np.array([*map(int, bits["tile_000.bitstream"].decode().split()), *[1] * 240]).reshape(16, 256)
+    assert np.array_equal(stream[:, :16], 1 - read_bundle(made).levels[0])
+    assert np.all(stream[:, 16:] == 1)
     assert bits["windows.csv"].decode().splitlines()[2] == "1,90909.0909,111111.111"
 
 

@@ -99,7 +99,8 @@ def _read(path: Path) -> Array:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise error(f"{path}: is larger than a hardware file may be ({_MAX_BYTES} bytes)")
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError as e:
         raise error(f"{path}: {e.strerror or e}") from None
     except UnicodeDecodeError:
@@ -120,7 +121,24 @@ def _read(path: Path) -> Array:
                   for section in SECTIONS}
         values = {**document, **merged}
     sources |= {f"{section}.{key}": path.name for section in SECTIONS for key in _table(path, section, document)}
+    sources |= _printed_sources(text)
     return _resolve(str(path), {"name": path.stem, **values}, path.parent, sources)
+
+
+def _printed_sources(text: str) -> dict[str, str]:
+    """Find the sources in a file that `to_toml` printed: a value keeps the one that its line ends with."""
+    found: dict[str, str] = {}
+    section = ""
+    for line in text.splitlines():
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+        key, told, rest = line.partition(" = ")
+        record = SECTIONS.get(section)
+        fact = next((_fact(f) for f in fields(record) if f.name == key), None) if record and told else None
+        start = f" # {fact.words} (" if fact else ""
+        if start and start in rest and rest.endswith(")"):
+            found[f"{section}.{key}"] = rest.partition(start)[2][:-1]
+    return found
 
 
 def _table(path: Path, section: str, document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,11 +17,13 @@ import circuitc
 
 from .cells import cells_csv, cells_of, program_csv
 from .design import Design, Mounted
-from .readout import Column, Output, conductances
+from .readout import Column, Output, conductances, level_step, targets
 from .spice import subcircuit
 from .tile import NONE, Tile
 
 SCHEMA = "circuitc.xbar/1"
+MEASURED = "measured.csv"
+MEASURED_HEADER = ("tile", "row", "col", "g_S")
 PACKED_ABOVE = 100   # tiles; a larger table is written as cells.csv.gz
 
 CONVENTIONS = {
@@ -47,6 +49,9 @@ def bundle_files(design: Design, more: Mapping[str, bytes]) -> dict[str, bytes]:
         files["cells.csv"] = table
     if design.channels is not None:
         files["program.csv"] = program_csv(cells, design)
+        files["channels.toml"] = design.channels.to_toml().encode()
+    if any(tile.measured is not None for tile in design.all_tiles):
+        files[MEASURED] = _measured_csv(design)
     if design.options.spice:
         files |= dict(_netlists(design))
     return {"map.json": map_json(design, files), **files}
@@ -68,13 +73,14 @@ def map_json(design: Design, files: Mapping[str, bytes]) -> bytes:
             "sense_amp": {"kind": array.sense_amp.kind, "adc_bits": array.sense_amp.adc_bits}},
         "tiles": [_tile(tile, m.first + k, m) for m in design.regions for k, tile in enumerate(m.mapped.tiles)],
         "regions": [_region(m, design) for m in design.regions]}
+    if MEASURED in files:
+        document["measured"] = {"file": MEASURED, "error": max(tile.error for tile in design.all_tiles)}
     return (_listed(document) + "\n").encode()
 
 
 def step(design: Design) -> float:
     """Give the conductance between two levels, in siemens: the unit of signals."""
-    levels = design.array.levels
-    return float((levels[-1] - levels[0]) / (len(levels) - 1))
+    return level_step(design.array)
 
 
 def _tile(tile: Tile, number: int, mounted: Mounted) -> dict[str, Any]:
@@ -153,9 +159,9 @@ def _listed(document: Mapping[str, Any]) -> str:
 
 def _tiles_npz(design: Design) -> bytes:
     """Pack for each tile its levels, its target conductances and windows in siemens, and its faults."""
-    tiles = [tile for m in design.regions for tile in m.mapped.tiles]
+    tiles = design.all_tiles
     shape = (len(tiles), design.array.array.rows, design.array.array.cols)
-    g = np.array([conductances(t, design.array) for t in tiles]).reshape(shape)
+    g = np.array([targets(t, design.array) for t in tiles]).reshape(shape)
     half = design.array.device.window_rel
     arrays = {"level": np.array([t.level for t in tiles], dtype=np.uint8).reshape(shape), "g_target_S": g,
               "g_lo_S": g * (1 - half), "g_hi_S": g * (1 + half),
@@ -169,6 +175,16 @@ def _tiles_npz(design: Design) -> bytes:
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, content.getvalue())
     return buffer.getvalue()
+
+
+def _measured_csv(design: Design) -> bytes:
+    """Print what was measured of the devices, in siemens; the numbers read back as they are."""
+    lines = [",".join(MEASURED_HEADER)]
+    for number, tile in enumerate(design.all_tiles):
+        if tile.measured is not None:
+            lines += [f"{number},{row},{col},{tile.measured[row, col]:.17g}"
+                      for row, col in np.argwhere(~np.isnan(tile.measured)).tolist()]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _netlists(design: Design) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,11 @@ class Channels:
                 raise error(f"{path}: config.{name} is {config[name]!r}, mapping.{name} lists {len(found)} channels")
         return Channels(str(path), str(config.get("name", "")), lines["words"], lines["bits"])
 
+    def to_toml(self) -> str:
+        """Print the map in the form that it is read in."""
+        return (f"[config]\nname = {_text(self.name)}\nwords = {len(self.words)}\nbits = {len(self.bits)}\n"
+                f"\n[mapping]\nwords = {list(self.words)}\nbits = {list(self.bits)}\n")
+
     def check(self, array: Array) -> None:
         """Refuse an array that has more lines than there are channels."""
         for what, lines, channels in (("wordlines", array.array.rows, self.words), ("bitlines", array.array.cols,
@@ -61,3 +67,8 @@ def _channels(place: str, value: Any) -> tuple[int, ...]:
     if len(set(value)) != len(value):
         raise error(f"{place}: lists a channel twice")
     return tuple(value)
+
+
+def _text(value: str) -> str:
+    """Quote a text for TOML, which takes JSON's escapes but for pairs of surrogates."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -19,6 +19,7 @@ from .mapping import Mapped, map_region
 from .options import Options
 from .readout import Output, read_outputs
 from .regions import region_of
+from .tile import Tile
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Design:
     @property
     def tiles(self) -> int:
         return sum(len(r.mapped.tiles) for r in self.regions)
+
+    @property
+    def all_tiles(self) -> tuple[Tile, ...]:
+        """The tiles of all regions, by number."""
+        return tuple(t for r in self.regions for t in r.mapped.tiles)
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,38 +79,59 @@ class Output:
         return self.right and self.lossless and decided
 
 
-def conductances(tile: Tile, array: Array) -> Floats:
+def targets(tile: Tile, array: Array) -> Floats:
     """Give the target conductance of every device of a tile, in siemens; devices that are not used rest at level 0."""
     return array.levels[tile.level]
 
 
+def conductances(tile: Tile, array: Array) -> Floats:
+    """Give what is known of every device's conductance, in siemens: what was measured, else the target."""
+    g = targets(tile, array)
+    return g if tile.measured is None else np.where(np.isnan(tile.measured), g, tile.measured)
+
+
+def half_windows(tile: Tile, array: Array) -> Floats:
+    """Give how far each conductance may be from that: the error of its measurement, else half of its write window."""
+    half = array.device.window_rel * targets(tile, array)
+    return half if tile.measured is None else np.where(np.isnan(tile.measured), half, tile.error * tile.measured)
+
+
+def level_step(array: Array) -> float:
+    """Give the conductance between two levels, in siemens: the unit of signals."""
+    return float((array.levels[-1] - array.levels[0]) / (len(array.levels) - 1))
+
+
 def columns_of(mapped: Mapped, array: Array) -> Iterator[Column]:
     """Solve every tile and give its sensed signals."""
-    step = (array.levels[-1] - array.levels[0]) / (len(array.levels) - 1)
-    for index, tile in enumerate(mapped.tiles):
-        keys, sense = _sense(mapped, tile)
-        g = conductances(tile, array)
-        found = sensed_currents(g, array.device.window_rel * g, sense, array.wires)
-        signals, driven, idle = (each / step for each in found)
-        true = np.flatnonzero((tile.row_input != NONE) & (tile.row_role == 0))
-        true = true[np.argsort(tile.row_input[true], kind="stable")]
-        inputs = tile.row_input[true]
-        rail = _complements(tile, inputs) if len(mapped.encoding.row_roles) > 1 else None
-        for k, (output, s) in enumerate(keys):
-            constant, currents = 0.0, signals[true, k]
-            one, zero = driven[true, k], idle[true, k]
-            if rail is not None:
-                constant, currents = float(signals[rail, k].sum()), currents - signals[rail, k]
-                one, zero = one + idle[rail, k], zero + driven[rail, k]
-            digits = _digits(mapped, tile, output, s, inputs)
-            bitlines = tuple((int(b), int(sense[b, k])) for b in np.flatnonzero(sense[:, k]))
-            yield Column(index, output, s, bitlines, inputs, digits, currents, constant, one, zero)
+    for index in range(len(mapped.tiles)):
+        yield from tile_columns(mapped, index, array)
 
 
-def read_outputs(mapped: Mapped, array: Array) -> list[Output]:
-    """Decide for each output how it is read, and certify it."""
+def tile_columns(mapped: Mapped, index: int, array: Array) -> Iterator[Column]:
+    """Solve one tile and give its sensed signals."""
+    tile, step = mapped.tiles[index], level_step(array)
+    keys, sense = sensed(mapped, tile)
+    found = sensed_currents(conductances(tile, array), half_windows(tile, array), sense, array.wires)
+    signals, driven, idle = (each / step for each in found)
+    true = np.flatnonzero((tile.row_input != NONE) & (tile.row_role == 0))
+    true = true[np.argsort(tile.row_input[true], kind="stable")]
+    inputs = tile.row_input[true]
+    rail = _complements(tile, inputs) if len(mapped.encoding.row_roles) > 1 else None
+    for k, (output, s) in enumerate(keys):
+        constant, currents = 0.0, signals[true, k]
+        one, zero = driven[true, k], idle[true, k]
+        if rail is not None:
+            constant, currents = float(signals[rail, k].sum()), currents - signals[rail, k]
+            one, zero = one + idle[rail, k], zero + driven[rail, k]
+        digits = _digits(mapped, tile, output, s, inputs)
+        bitlines = tuple((int(b), int(sense[b, k])) for b in np.flatnonzero(sense[:, k]))
+        yield Column(index, output, s, bitlines, inputs, digits, currents, constant, one, zero)
+
+
+def read_outputs(mapped: Mapped, array: Array, solved: Iterable[Column] | None = None) -> list[Output]:
+    """Decide for each output how it is read, and certify it; `solved` are the signals of all tiles, where known."""
     columns: dict[int, list[Column]] = {output: [] for output in range(mapped.region.outputs)}
-    for column in columns_of(mapped, array):
+    for column in columns_of(mapped, array) if solved is None else solved:
         columns[column.output].append(column)
     return [_output(mapped, array, index, tuple(own)) for index, own in columns.items()]
 
@@ -146,7 +167,7 @@ def _right(mapped: Mapped, index: int, columns: tuple[Column, ...]) -> bool:
     return bool(np.array_equal(held, mapped.region.weights[index]))
 
 
-def _sense(mapped: Mapped, tile: Tile) -> tuple[list[tuple[int, int]], Floats]:
+def sensed(mapped: Mapped, tile: Tile) -> tuple[list[tuple[int, int]], Floats]:
     """Name a tile's signals by output and slice, and say which bitlines make them."""
     roles = mapped.encoding.column_roles
     keys = sorted({(int(o), int(s)) for o, s in zip(tile.column_output, tile.column_slice, strict=True) if o != NONE})

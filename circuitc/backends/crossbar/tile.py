@@ -18,6 +18,8 @@ class Tile:
     `level`, `fault` and `weight` are [rows, columns] (`weight` the whole weight that a device contributes to).
     `row_input` and `column_output` are indices into the region's inputs and outputs, NONE where unused; `row_role` and
     `column_role` index the encoding's roles (one more for its shared bitline), `column_slice` counts digits.
+    `measured`, of a tile that a lab has read, is [rows, columns] in siemens, nan where nothing was; `error` is the
+    share of itself by which that may be off.
     """
 
     level: NDArray[np.uint8]
@@ -29,6 +31,8 @@ class Tile:
     column_output: Integers
     column_role: Integers
     column_slice: Integers
+    measured: NDArray[np.float64] | None = None
+    error: float = 0.0
 
     @property
     def used(self) -> NDArray[np.bool_]:

@@ -1,10 +1,10 @@
-"""Read a bundle back from `map.json` and `cells.csv` alone, and find where the two disagree."""
+"""Read a bundle back from `map.json` and `cells.csv` alone (and, of one that a lab has read, `measured.csv`)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitc.backends.crossbar.bundle import MEASURED
 from circuitc.backends.crossbar.wires import Wires
 from circuitc.diagnostics import error
 
+from .measured_file import parse_measured
 from .schema import MapFile, RegionMap, TermMap, TileMap, read_map
 from .table import Table, read_table
 
@@ -24,11 +26,12 @@ TABLES = ("cells.csv", "cells.csv.gz")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle as its two files say it."""
+    """A bundle as its two files say it; `measured` is [tiles, rows, cols] in siemens, nan where nobody measured."""
 
     map: MapFile
     table: Table
     folder: Path | None = None
+    measured: NDArray[np.float64] | None = None
 
     @property
     def wires(self) -> Wires:
@@ -56,6 +59,20 @@ class Bundle:
         levels[self.table["tile"], self.table["row"], self.table["col"]] = self.table["level"]
         return levels
 
+    @cached_property
+    def conductances(self) -> NDArray[np.float64]:
+        """What is known of every device, [tiles, rows, cols] in siemens: what was measured, else the target."""
+        g = self.siemens[self.levels]
+        return g if self.measured is None else np.where(np.isnan(self.measured), g, self.measured)
+
+    @cached_property
+    def half_windows(self) -> NDArray[np.float64]:
+        """How far each may be from that: the error of its measurement, else half of its write window."""
+        half = self.map.physics.window_rel * self.siemens[self.levels]
+        if self.measured is None or self.map.measured is None:
+            return half
+        return np.where(np.isnan(self.measured), half, self.map.measured.error * self.measured)
+
     def tiles_of(self, region: RegionMap) -> list[TileMap]:
         """List the tiles of a region."""
         return [t for t in self.map.tiles if t.region == region.func]
@@ -70,7 +87,11 @@ def read_bundle(files: Mapping[str, bytes], folder: Path | None = None) -> Bundl
                     f"{MAP if MAP not in files else TABLES[0]})")
     bundle = Bundle(read_map(files[MAP], place + MAP), read_table(files[name], place + name), folder)
     _check_ranges(bundle, place + MAP)
-    return bundle
+    if bundle.map.measured is None:
+        return bundle
+    if MEASURED not in files:
+        raise error(f"{place}{MAP}: what was measured is in {MEASURED}, which is missing")
+    return replace(bundle, measured=parse_measured(files[MEASURED], place + MEASURED, bundle.levels.shape))
 
 
 def load_bundle(folder: str | Path) -> Bundle:
@@ -79,7 +100,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     if not folder.is_dir():
         raise error(f"{folder}: is not a folder")
     files: dict[str, bytes] = {}
-    for name in (MAP, *TABLES):
+    for name in (MAP, *TABLES, MEASURED):
         try:
             if (folder / name).is_file():
                 files[name] = (folder / name).read_bytes()

@@ -60,13 +60,13 @@ class _Solver:
     def __init__(self, bundle: Bundle, tile: TileMap) -> None:
         self.lines, self.inputs, self.inverse = drives(tile)
         self.levels = bundle.levels[tile.id]
-        g = bundle.siemens[self.levels]
+        g = bundle.conductances[tile.id]
         self.transfer = transfer_matrix(g, bundle.wires)
         terms = [(r.func, o.index, t) for r in bundle.map.regions for o in r.outputs for t in o.terms
                  if t.tile == tile.id]
         self.place = {(output, term.slice): k for k, (_, output, term) in enumerate(terms)}
         self.sense = np.array([sense(t, bundle.shape[1]) for _, _, t in terms]).reshape(-1, bundle.shape[1]).T
-        bounds = window_bounds(g, bundle.map.physics.window_rel * g, self.sense, bundle.wires)
+        bounds = window_bounds(g, bundle.half_windows[tile.id], self.sense, bundle.wires)
         self.signals, self.one, self.zero = (m / bundle.step for m in (self.transfer @ self.sense, *bounds))
 
     def term(self, term: TermMap, output: int, region: RegionMap) -> Solved:

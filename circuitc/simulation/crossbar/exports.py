@@ -18,8 +18,10 @@ from circuitc.backends.crossbar.spice import operating_point
 from circuitc.diagnostics import error, nearest
 
 from .bundle import Bundle
+from .rebuild import rebuild_region
 
 Files = Iterator[tuple[str, bytes]]
+_NI_LINES = 256   # wordlines and source lines of the 64k chip: eight bits of an address each
 
 
 def export(bundle: Bundle, to: str) -> dict[str, bytes]:
@@ -31,31 +33,38 @@ def export(bundle: Bundle, to: str) -> dict[str, bytes]:
 
 def _ngspice(bundle: Bundle) -> Files:
     """A deck for each tile: every wordline at the read voltage, the sense currents written to a raw file."""
-    for tile, g in enumerate(bundle.siemens[bundle.levels]):
+    for tile, g in enumerate(bundle.conductances):
         name = f"tile_{tile:03d}"
         volts = np.full(len(g), bundle.map.physics.v_read)
         yield f"{name}.cir", operating_point(name, g, bundle.wires, volts, f"{name}.raw").encode()
 
 
 def _crosssim(bundle: Bundle) -> Files:
-    """Parameters in the nesting of CrossSim 3, and each tile's conductances relative to the greatest."""
+    """Parameters under the names of CrossSim 3.1 (wires in ohm), each tile's conductances relative to the greatest, and
+    each region's weights, `weights_NAME` [outputs, inputs], as `AnalogCore` takes them."""
     physics, wires = bundle.map.physics, bundle.wires
     r_min, r_max = float(1 / bundle.siemens[-1]), float(1 / bundle.siemens[0]) if bundle.siemens[0] else 1e30
     parameters = {
-        "core": {"rows_max": physics.rows, "cols_max": physics.cols},
+        "core": {"style": "BALANCED", "rows_max": physics.rows, "cols_max": physics.cols},
         "xbar": {"device": {"Rmin": r_min, "Rmax": r_max, "infinite_on_off_ratio": not bundle.siemens[0],
                             "Vread": physics.v_read},
-                 "array": {"parasitics": {"enable": not wires.ideal, "Rp_row": wires.wordline,
-                                          "Rp_col": wires.bitline}}}}
+                 "array": {"parasitics": {"enable": not wires.ideal, "Rp_row": wires.wordline, "Rp_col": wires.bitline,
+                                          "Rp_row_terminal": wires.wordline_end,
+                                          "Rp_col_terminal": wires.bitline_end, "current_from_input": True}}}}
     yield "crosssim.json", (json.dumps(parameters, indent=2) + "\n").encode()
-    g = bundle.siemens[bundle.levels]
-    yield "crosssim.npz", _npz({f"tile_{k:03d}": tile / bundle.siemens[-1] for k, tile in enumerate(g)})
+    g = bundle.conductances
+    arrays: dict[str, Any] = {f"tile_{k:03d}": tile / bundle.siemens[-1] for k, tile in enumerate(g)}
+    arrays |= {f"weights_{r.func}": rebuild_region(bundle, r).weights for r in bundle.map.regions}
+    yield "crosssim.npz", _npz(arrays)
 
 
 def _badcrossbar(bundle: Bundle) -> Files:
-    """An archive for each tile: what `badcrossbar.compute(voltages, resistances, r_i)` takes (ends are left out)."""
+    """An archive for each tile: what `badcrossbar.compute(voltages, resistances, r_i)` takes."""
+    if bundle.wires.wordline_end or bundle.wires.bitline_end:
+        raise error("badcrossbar knows no resistance of drivers and sense nodes, and this array has some",
+                    help="export for ngspice")
     with np.errstate(divide="ignore"):
-        resistances = 1 / bundle.siemens[bundle.levels]
+        resistances = 1 / bundle.conductances
     for tile, ohm in enumerate(resistances):
         yield f"tile_{tile:03d}.npz", _npz({
             "applied_voltages": np.full((len(ohm), 1), bundle.map.physics.v_read), "resistances": ohm,
@@ -63,32 +72,62 @@ def _badcrossbar(bundle: Bundle) -> Files:
 
 
 def _arc2(bundle: Bundle) -> Files:
-    """Devices in programming order with the channels of the instrument and the window to verify into, in ohm."""
+    """Devices in programming order with the channels of the instrument and the window to verify into, in ohm.
+
+    As in arc2control a wordline is the high channel and a bitline the low one; pyarc2 takes them as `low, high`. An
+    instrument reaches one array at a time, so each tile has a file.
+    """
     table = bundle.table
     if not len(table) or table["wl_ch"][0] == "":
         raise error("the bundle has no channels", help="compile it with --option channels=FILE.toml")
-    lines = ["low_ch,high_ch,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"]
+    header = "low_ch,high_ch,word,bit,r_target_ohm,r_lo_ohm,r_hi_ohm,v_read"
+    lines = {k: [header] for k in range(len(bundle.map.tiles))}
     for k in _writable(bundle):
-        low, high = 1 / table["g_hi_S"][k], 1 / table["g_lo_S"][k]
-        lines.append(f"{table['wl_ch'][k]},{table['bl_ch'][k]},{table['r_target_ohm'][k]:.6g},{low:.6g},{high:.6g},"
-                     f"{bundle.map.physics.v_read:g}")
-    yield "arc2.csv", ("\n".join(lines) + "\n").encode()
+        low, high = _ohm(table["g_hi_S"][k]), _ohm(table["g_lo_S"][k])
+        lines[int(table["tile"][k])].append(
+            f"{table['bl_ch'][k]},{table['wl_ch'][k]},{table['row'][k]},{table['col'][k]},"
+            f"{table['r_target_ohm'][k]:.6g},{low:.6g},{high:.6g},{bundle.map.physics.v_read:g}")
+    for tile, rows in lines.items():
+        yield f"tile_{tile:03d}.csv", ("\n".join(rows) + "\n").encode()
 
 
 def _ni_rram(bundle: Bundle) -> Files:
-    """A bitstream for each tile, one integer a line by address (row major), and the windows of its levels in ohm."""
-    cols = bundle.shape[1]
-    for tile, levels in enumerate(bundle.levels):
-        yield f"tile_{tile:03d}.bitstream", ("\n".join(map(str, levels.reshape(-1).tolist())) + "\n").encode()
+    """What `program_chip.py` takes: a bitstream a tile, and the command with the windows of its two values, in ohm.
+
+    A bitstream is a line an address, 0 for the low resistance, 1 for the high one; an address is the wordline's
+    number times 256 and the source line's, as on the 64k chip. Devices of more levels have no bitstream: for them,
+    and for programming nothing but what is used, `targets.csv` lists windows for `NIRRAM.target` in programming order.
+    """
+    rows, cols = bundle.shape
+    if rows > _NI_LINES or cols > _NI_LINES:
+        raise error(f"a tile of {rows} x {cols} is larger than the chip of {_NI_LINES} x {_NI_LINES}",
+                    help="use an array of smaller tiles")
     half = bundle.map.physics.window_rel
-    lines = ["level,r_lo_ohm,r_hi_ohm"]
-    lines += [f"{k},{1 / (g * (1 + half)):.9g},{1 / (g * (1 - half)):.9g}" if g else f"{k},inf,inf"
-              for k, g in enumerate(bundle.siemens.tolist())]
+    windows = [(_ohm(g * (1 + half)), _ohm(g * (1 - half))) for g in bundle.siemens.tolist()]
+    if len(windows) == 2:
+        (high, low), end = windows, (rows - 1) * _NI_LINES + cols
+        commands: list[str] = []
+        for tile, levels in enumerate(bundle.levels):
+            bits = np.ones((rows, _NI_LINES), dtype=np.int64)
+            bits[:, :cols] = 1 - levels
+            name = f"tile_{tile:03d}.bitstream"
+            commands.append(f"python program_chip.py TILE_{tile} {name} --lrs-range {low[0]:.9g} {low[1]:.9g} "
+                            f"--hrs-range {high[0]:.9g} {high[1]:.9g} --start-addr 0 --end-addr {end} --step-addr 1")
+            yield name, ("\n".join(map(str, bits.reshape(-1)[:end].tolist())) + "\n").encode()
+        yield "commands.txt", ("\n".join(commands) + "\n").encode()
+    lines = ["level,r_lo_ohm,r_hi_ohm", *(f"{k},{low:.9g},{high:.9g}" for k, (low, high) in enumerate(windows))]
     yield "windows.csv", ("\n".join(lines) + "\n").encode()
     table = bundle.table
-    addresses = [f"{table['tile'][k]},{table['row'][k] * cols + table['col'][k]},{table['level'][k]}"
-                 for k in _writable(bundle)]
-    yield "targets.csv", ("\n".join(["tile,address,level", *addresses]) + "\n").encode()
+    targets = ["tile,address,level,r_lo_ohm,r_hi_ohm"]
+    for k in _writable(bundle):
+        low, high = windows[table["level"][k]]
+        targets.append(f"{table['tile'][k]},{table['row'][k] * _NI_LINES + table['col'][k]},{table['level'][k]},"
+                       f"{low:.9g},{high:.9g}")
+    yield "targets.csv", ("\n".join(targets) + "\n").encode()
+
+
+def _ohm(siemens: float) -> float:
+    return 1 / siemens if siemens else float("inf")
 
 
 def _writable(bundle: Bundle) -> list[int]:

@@ -41,8 +41,8 @@ def run_mode(module: Module, bundle: Bundle, inputs: Mapping[str, Any], mode: st
 
 
 def target_conductances(bundle: Bundle) -> Floats:
-    """Give the target conductance of every device, [tiles, rows, cols], in siemens."""
-    return bundle.siemens[bundle.levels]
+    """Give the conductance of every device, [tiles, rows, cols], in siemens: its target, or what a lab measured."""
+    return bundle.conductances
 
 
 def ideal_currents(bundle: Bundle) -> Currents:
@@ -68,8 +68,7 @@ class _Solved:
 
     def __getitem__(self, tile: int) -> Floats:
         if tile not in self._known:
-            g = self.bundle.siemens[self.bundle.levels[tile]]
-            self._known[tile] = self.solve(g, self.bundle.wires)
+            self._known[tile] = self.solve(self.bundle.conductances[tile], self.bundle.wires)
         return self._known[tile]
 
 

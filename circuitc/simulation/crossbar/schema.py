@@ -121,6 +121,13 @@ class RegionMap(Strict):
     outputs: list[OutputMap]
 
 
+class MeasuredMap(Strict):
+    """Where the conductances are that a lab measured, and by what share of itself each may be off."""
+
+    file: Literal["measured.csv"]
+    error: Annotated[float, Field(ge=0, lt=1)]
+
+
 class MapFile(Strict):
     """A whole `map.json`."""
 
@@ -134,6 +141,7 @@ class MapFile(Strict):
     physics: PhysicsMap
     tiles: list[TileMap]
     regions: list[RegionMap]
+    measured: MeasuredMap | None = None
 
 
 def read_map(content: bytes, name: str) -> MapFile:
