@@ -6,7 +6,7 @@ over samples, so that its weights are read once a block. Steps then find their s
 
 from __future__ import annotations
 
-from circuitc.ir import Func, Graph
+from circuitc.ir import Func, Graph, Node
 
 from .batch import takes
 from .invariant import Split, cut
@@ -31,7 +31,7 @@ def ahead_of(func: Func, body: Graph) -> Split:
     for value, node in enumerate(body.nodes):
         free.append(value in items if value < body.inputs else all(free[v] for v in node.operands))
         dense = [body.nodes[v].type.size for v in node.operands[:2] if body.nodes[v].is_constant and (
-            body.nodes[v].constant.storage == "dense")] if node.op == "contract" and free[value] else []
+            _kept_dense(body.nodes[v]))] if node.op == "contract" and free[value] else []
         early.append(free[value] and (bool(dense) or any(early[v] for v in node.operands)))
         if dense and value in body.live:
             weights += max(dense)
@@ -39,3 +39,9 @@ def ahead_of(func: Func, body: Graph) -> Split:
         return whole
     found = cut(body, items, early)
     return found if found.before is not None and takes(found.before) else whole
+
+
+def _kept_dense(constant: Node) -> bool:
+    """Tell whether a block of items is multiplied by all numbers of a matrix: integers are, whatever its storage."""
+    storage = constant.constant.storage
+    return storage == "dense" or (storage != "columns" and constant.type.is_exact)

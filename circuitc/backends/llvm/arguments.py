@@ -76,7 +76,7 @@ class Arguments:
                                    bytes_of(p.type))
                              for p in func.results)
         self._names = tuple(p.name for p in func.inputs)
-        self._known = set(self._names)
+        self._known = frozenset(self._names)
         self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
 
     def shaped(self, inputs: Mapping[str, Any]) -> tuple[list[Raw], Plan]:
