@@ -21,7 +21,6 @@ from .reductions import REASSOCIATE
 from .semiring import Sums
 from .slices import LANES, Pointers, Window, slices_of, sum_slice, window_of
 
-
 _STEP = 4  # instructions of a step of slices
 
 
