@@ -4,17 +4,21 @@
     python benchmarks/lattice.py --data mnist.npz --epochs 1           # with it too; needs torch (circuitc[gradient])
     python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code
     python benchmarks/lattice.py --data mnist.npz --epochs 1 --together --models seed0.json seed1.json seed2.json
+    python benchmarks/lattice.py --together --hardware --models digits0.json ...   # scikit-learn's 8 x 8 digits
 
 The networks are those of examples/10_row_rnn, or others that its train.py made. Accuracy is on the 10,000 test digits,
 computed by native code. Bytes are those of all weights of layers at 8 bits: where some are pruned, the others and one
 bit a weight that says which. Fine-tuning is on the first `--train` pictures. With `--together` a row is the mean over
 the networks and the largest distance to it; the seed of chance and of fine-tuning is the network's number.
-`decided` is the share of the mask that the lattice decided, and not magnitude or centrality.
+`decided` is the share of the mask that the lattice decided, and not magnitude or centrality. With `--hardware` a row
+also has the latency of one int8 digit in native code as a ratio to the whole network's (medians of interleaved calls),
+and the LUT6 of the int8 design emitted whole (`if -K 6` on Yosys's AIG, as `circuitc report` counts).
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ import circuitc
 from circuitc.ir import Module, run
 from circuitc.passes import run_passes
 from circuitc.passes.prune import weights_of
+from circuitc.synthesis.luts import count_luts
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "10_row_rnn"
 QUANTIZE = "quantize{sensitivity=false,method=percentile,percentile=99.99}"
@@ -35,9 +40,16 @@ METHODS = ("", "magnitude", "random", "lattice,cut=fca,density=0.05", "lattice,c
 class Digits:
     """Pictures and labels, and what a program answers on the test digits."""
 
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as data:
-            self.x, self.y, self.test, self.labels = (data[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            with np.load(path) as data:
+                self.x, self.y, self.test, self.labels = (data[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+        else:
+            from sklearn.datasets import load_digits
+            from sklearn.model_selection import train_test_split
+            digits = load_digits()
+            self.x, self.test, self.y, self.labels = train_test_split(  # as the example's train.py splits them
+                digits.images.astype(np.uint8), digits.target, test_size=540, random_state=0)
         self.calibration = {"row": self.x[:300]}
 
     def accuracy(self, module: Module) -> float:
@@ -45,6 +57,27 @@ class Digits:
 
     def int8(self, module: Module) -> Module:
         return run_passes(module, QUANTIZE, calibration=self.calibration)
+
+    def latency(self, module: Module, whole: Module) -> float:
+        """Give how long one digit takes, as a share of the whole network's time."""
+        calls: list[Any] = [circuitc.jit(run_passes(self.int8(m), "narrow")) for m in (module, whole)]
+        one = self.test[:1]
+        times = [[timed(call, one) for call in calls] for _ in range(400)]
+        return float(np.median([a / b for a, b in times]))
+
+    def luts(self, module: Module) -> float:
+        """Count the tables of the int8 design with all products at once, small tables of functions."""
+        small = run_passes(module, QUANTIZE.replace("}", ",functions=8,table=8},narrow"), calibration=self.calibration)
+        build = circuitc.compile(small, "verilog", verify=False, options={"vectors": "0"})
+        return count_luts(build.artefacts[build.main].decode(), build.ports["module"],
+                          clock=build.ports["clock"]["name"], seconds=900, apart=False).luts
+
+
+def timed(call: Any, x: Any) -> float:
+    start = time.perf_counter()
+    for _ in range(4):
+        call(x)
+    return time.perf_counter() - start
 
 
 def size(module: Module) -> tuple[float, int]:
@@ -54,9 +87,10 @@ def size(module: Module) -> tuple[float, int]:
     return zeros / count, count if zeros < count / 100 else count - zeros + -(-count // 8)
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float], places: int = 4) -> str:
     mean = sum(values) / len(values)
-    return f"{mean:.4f}" + (f" ± {max(abs(v - mean) for v in values):.4f}" if len(values) > 1 else "")
+    widest = max(abs(v - mean) for v in values)
+    return f"{mean:.{places}f}" + (f" ± {widest:.{places}f}" if len(values) > 1 else "")
 
 
 def row(digits: Digits, models: list[Module], method: str, given: argparse.Namespace) -> str:
@@ -67,6 +101,9 @@ def row(digits: Digits, models: list[Module], method: str, given: argparse.Names
     facts = [m.facts["passes"][-1]["facts"].get("lattice") if method else None for m in pruned]
     cells = [method or "dense", f"{share:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
              spread([digits.accuracy(digits.int8(m)) for m in pruned])]
+    if given.hardware:
+        cells += [spread([digits.latency(m, whole) for m, whole in zip(pruned, models, strict=True)]),
+                  spread([digits.luts(m) for m in pruned], 0)]
     if given.epochs:
         from circuitc.learn.finetune import finetune
         tuned = [finetune(m, {"row": digits.x[:given.train]}, digits.y[:given.train], epochs=given.epochs, rate=2e-3,
@@ -90,7 +127,8 @@ def exact(digits: Digits, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="without it the pictures are scikit-learn's digits")
+    parser.add_argument("--hardware", action="store_true", help="latency and tables too; for small networks")
     parser.add_argument("--models", nargs="+", type=Path, default=[EXAMPLE / "mnist_rnn.json",
                                                                    EXAMPLE / "mnist_lstm.json"])
     parser.add_argument("--together", action="store_true", help="the models are one network, by several seeds")
@@ -108,6 +146,7 @@ def main() -> None:
     for paths in [given.models] if given.together else [[path] for path in given.models]:
         models = [circuitc.load(path) for path in paths]
         print(f"\n{paths[0].stem}, {len(paths)} seeds: pruned, zeros, bytes, float, int8"
+              + (", latency, tables" if given.hardware else "")
               + (", tuned, tuned int8" if given.epochs else "") + ", irreducible and decided", flush=True)
         for method in given.methods:
             print(row(digits, models, method, given), flush=True)

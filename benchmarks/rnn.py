@@ -82,7 +82,7 @@ def main() -> None:
         for name, first in (("int8", ""), ("int8, half pruned", "prune{sparsity=0.5},")):
             small = run_passes(module, f"{first}quantize{{sensitivity=false}},shrink,narrow",
                                calibration={"x": rng.standard_normal((50, STEPS, INPUTS)).astype(np.float32)})
-            raw = rng.integers(-128, 128, x.shape)
+            raw = rng.integers(-128, 128, x.shape, dtype=np.int8)
             native = circuitc.jit(small)
             assert np.array_equal(native(raw), run(small, {"x": raw})["y"])
             report(f"{kind} {name}", native, raw, theirs, turned, given.rounds)

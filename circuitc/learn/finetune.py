@@ -14,14 +14,18 @@ from circuitc.passes.prune import weights_of
 
 
 def finetune(module: Module, inputs: Mapping[str, Any], labels: Any, *, output: str = "", epochs: int = 1,
-             batch: int = 128, rate: float = 1e-3, weight_bits: int | None = None, seed: int = 0) -> Module:
+             batch: int = 128, rate: float = 1e-3, weight_bits: int | None = None, activation_bits: int | None = None,
+             seed: int = 0) -> Module:
     """Train the float constants of the main func on labelled samples, and give the module with the new ones.
 
     `inputs` are raw numbers by port, samples first ([samples, steps, ...] of a stream's items); `labels` holds a class
     for each sample; `output` names the logits, the first output without it. A weight of a layer that is 0 stays 0. With
     `weight_bits` a forward step sees weights rounded to so many bits, with a power of two a row as scale, and the
-    gradient passes straight through the rounding; what comes back are the floats behind. Constants of rank 0 (limits,
-    slopes) and initial states are not trained. The same seed gives the same numbers on one machine.
+    gradient passes straight through the rounding; what comes back are the floats behind. With `activation_bits` it also
+    sees what layers multiply (inputs, states, what lies between layers) rounded to so many bits: one power of two for
+    each such value as step, such that the largest number of the first batch fits before training; what does not fit
+    later is clipped, and passes no gradient (the straight-through estimator of Bengio et al. 2013, clipped). Constants
+    of rank 0 (limits, slopes) and initial states are not trained. The same seed gives the same numbers on one machine.
     """
     torch = _torch()
     func = module.entry
@@ -30,9 +34,11 @@ def finetune(module: Module, inputs: Mapping[str, Any], labels: Any, *, output: 
     names = [p.name for p in func.outputs]
     if output and output not in names:
         raise error(f"@{func.name} has no output {output}", help=f"one of {', '.join(names)}")
-    if epochs < 1 or batch < 1 or not rate > 0 or (weight_bits is not None and not 2 <= weight_bits <= 16):
+    bits = [n for n in (weight_bits, activation_bits) if n is not None]
+    if epochs < 1 or batch < 1 or not rate > 0 or any(not 2 <= n <= 16 for n in bits):
         raise error(f"finetune takes at least one epoch, a batch, a positive rate and 2 to 16 bits, got "
-                    f"epochs={epochs}, batch={batch}, rate={rate}, weight_bits={weight_bits}")
+                    f"epochs={epochs}, batch={batch}, rate={rate}, weight_bits={weight_bits}, "
+                    f"activation_bits={activation_bits}")
     arrays = [np.asarray(inputs[p.name]) if p.name in inputs else None for p in func.inputs]
     target = np.asarray(labels)
     if any(a is None or len(a) != len(target) for a in arrays) or target.ndim != 1 or not len(target):
@@ -42,6 +48,8 @@ def finetune(module: Module, inputs: Mapping[str, Any], labels: Any, *, output: 
     net = _Net(torch, func, func.body, weight_bits)
     data = [torch.from_numpy(np.ascontiguousarray(a).astype(np.float32)) for a in arrays if a is not None]
     classes = torch.from_numpy(target.astype(np.int64))
+    if activation_bits is not None:
+        net.watch([d[:batch] for d in data], activation_bits)
     optimizer = torch.optim.Adam(list(net.trained.values()), lr=rate)
     steps = epochs * -(-len(target) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(2, steps))
@@ -70,6 +78,9 @@ class _Net:
     def __init__(self, torch: Any, func: Func, graph: Graph, bits: int | None) -> None:
         self.torch, self.func, self.graph, self.bits = torch, func, graph, bits
         layers = weights_of(graph)
+        self.multiplied = {v: graph.nodes[v].operands[1 - place] for v, (place, _) in layers.items()}
+        self.seen: dict[Value, tuple[float, float]] | None = None   # least and largest of what layers multiply
+        self.grids: dict[Value, tuple[float, int, int]] = {}        # its step, and its bounds in steps
         self.weights = {graph.nodes[v].operands[place] for v, (place, _) in layers.items()}
         self.trained: dict[Value, Any] = {}
         self.known: dict[Value, Any] = {}
@@ -105,6 +116,28 @@ class _Net:
         rounded = (tensor.detach() / scale).round().clamp(-limit, limit) * scale
         return tensor + (rounded - tensor).detach()
 
+    def watch(self, inputs: list[Any], bits: int) -> None:
+        """Choose the steps of what layers multiply by its range on some samples; what is never negative has no sign."""
+        self.seen = {}
+        with self.torch.no_grad():
+            self.run(inputs, 0)
+        for value, (least, largest) in self.seen.items():
+            low, high = (0, 2 ** bits - 1) if least >= 0 else (-2 ** (bits - 1), 2 ** (bits - 1) - 1)
+            step = 2.0 ** np.ceil(np.log2(max(largest, -least, 1e-30) / high))
+            self.grids[value] = float(step), low, high
+        self.seen = None
+
+    def activation(self, value: Value, x: Any) -> Any:
+        """Give what a layer multiplies as a forward step sees it."""
+        if self.seen is not None:
+            least, largest = self.seen.get(value, (np.inf, -np.inf))
+            self.seen[value] = min(least, float(x.min())), max(largest, float(x.max()))
+        if value not in self.grids:
+            return x
+        step, low, high = self.grids[value]
+        clipped = x.clamp(low * step, high * step)
+        return clipped + ((clipped / step).round() * step - clipped).detach()
+
     def run(self, inputs: list[Any], place: int) -> Any:
         """Give an output of a call, [batch, *shape]; of a step output the last step's."""
         func, batch = self.func, len(inputs[0])
@@ -134,7 +167,9 @@ class _Net:
             if rule is None:
                 raise error(f"finetune has no gradient of {node.op}, which %{node.name} is")
             batched = [v not in constants for v in node.operands]
-            values[value] = rule(self.torch, node, batched, *(values[v] for v in node.operands))
+            rounded = self.multiplied.get(value)
+            values[value] = rule(self.torch, node, batched, *(
+                self.activation(v, values[v]) if v == rounded else values[v] for v in node.operands))
         return [values[v] for v in self.graph.outputs]
 
     def written(self) -> Graph:

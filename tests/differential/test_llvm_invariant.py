@@ -47,7 +47,7 @@ def test_what_is_kept() -> None:
     """)
     parts = split(module.entry, graph_of(module))
     assert parts.before is not None
-    assert parts.held == (0,)
+    assert parts.reads == (0,)
     assert [n.op for n in parts.before.nodes] == ["input", "mul"]          # %wide is made where it is used
     assert "mul" not in {n.op for n in parts.body.nodes}
     held, items = np.array([[1, 2, 3, 15]]), np.array([[[0, 4, 8, 224], [1, 3, 9, 225]]])

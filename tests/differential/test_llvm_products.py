@@ -112,7 +112,7 @@ def test_blocks_of_samples(kind: str, cpu: str | None) -> None:
     """A batch is run in blocks of 64 and 6 and one by one; every way gives every sample the same answer."""
     rng = np.random.default_rng(len(kind))
     module = network(kind, (67, 70, 34), rng)
-    assert blocks_of(module.entry, module.entry.body)
+    assert blocks_of(module.entry.body)
     native = compile_native(module, cpu=cpu)
     x = random_raw(module.entry.inputs[0].type, 139, rng)
     want = run(module, {"x": x})
@@ -153,7 +153,7 @@ def test_a_broken_promise_in_a_block_is_told() -> None:
 
 def test_small_graphs_are_not_blocked() -> None:
     module = network("int", (8, 8, 8), np.random.default_rng(0))
-    assert blocks_of(module.entry, module.entry.body) == {}
+    assert blocks_of(module.entry.body) == {}
 
 
 @settings(max_examples=16, deadline=None)

@@ -302,12 +302,3 @@ def test_layout_1_is_layout_0_with_the_batch_in_front(tmp_path: Path, direction:
     first = run(read_onnx(tmp_path / "b.onnx"), {"x": x})
     for name in ("y", "y_h"):
         assert np.array_equal(plain[name].ravel(), first[name].ravel())
-
-
-@pytest.mark.parametrize("op", ["Scan", "Loop"])
-def test_control_flow_is_refused_by_name(tmp_path: Path, op: str) -> None:
-    made = onnx.ModelProto.FromString(model("rnn", 3, 2, 4, np.random.default_rng(0)))
-    made.graph.node[0].op_type = op
-    (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
-    with pytest.raises(circuitc.CircuitError, match=rf"layer \({op}\): control flow is not read"):
-        read_onnx(tmp_path / "net.onnx")

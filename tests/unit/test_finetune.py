@@ -50,6 +50,31 @@ def test_the_mask_stays_and_more_answers_are_right(kind: str, bits: int | None) 
         assert np.any(new != old)
 
 
+def test_activations_are_rounded_and_pass_the_gradient() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (circuitc[gradient])")
+    from circuitc.learn.finetune import _Net  # pyright: ignore[reportPrivateUsage]
+    x, labels = task()
+    module = recurrent("rnn")
+    assert isinstance(module.entry.body, Graph)
+    net, data = _Net(torch, module.entry, module.entry.body, None), [torch.from_numpy(x)]
+    plain = net.run(data, 0).detach()
+    net.watch(data, 3)
+    steps = {value: step for value, (step, _, _) in net.grids.items()}
+    assert len(steps) == 3                                       # the item, the state, and what the readout reads
+    rounded = net.run(data, 0)
+    assert 1e-3 < float((rounded.detach() - plain).abs().max()) < 3
+    given = torch.linspace(-9, 9, 50, requires_grad=True)
+    value, (step, low, high) = next(iter(net.grids.items()))
+    seen = net.activation(value, given)
+    whole = seen.detach().numpy() / step
+    assert np.array_equal(whole, np.clip(np.round(given.detach().numpy() / step), low, high))
+    seen.sum().backward()
+    fits = (given >= low * step) & (given <= high * step)
+    assert torch.equal(given.grad, fits.float())
+    tuned = finetune(module, {"x": x}, labels, epochs=15, batch=20, rate=2e-2, weight_bits=4, activation_bits=4)
+    assert (run(tuned, {"x": x})["y"].argmax(axis=1) == labels).mean() > 0.6
+
+
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_pytorch_runs_the_program_that_the_interpreter_runs(kind: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (circuitc[gradient])")
@@ -63,6 +88,7 @@ def test_pytorch_runs_the_program_that_the_interpreter_runs(kind: str) -> None:
 
 @pytest.mark.parametrize(("more", "says"), [
     ({"output": "z"}, "no output z"), ({"epochs": 0}, "at least one epoch"), ({"weight_bits": 1}, "2 to 16 bits"),
+    ({"activation_bits": 17}, "2 to 16 bits"),
     ({"labels": [0, 1]}, "a label for each")])
 def test_bad_calls_are_refused(more: dict[str, Any], says: str) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed (circuitc[gradient])")

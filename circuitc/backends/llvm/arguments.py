@@ -16,6 +16,7 @@ from .memory import aligned_up, bytes_of, compact_dtype
 
 Raw = NDArray[Any]
 _SHARED = 1 << 16  # bytes
+_PLANS = 64        # shapes of calls that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,12 @@ class Taken:
     dtype: np.dtype[Any]
     sure: frozenset[np.dtype[Any]]   # every number of these dtypes is one of the port's type
 
-    def shaped(self, given: Any) -> Raw:
-        """Give raw numbers as an array with the port's axes."""
-        raw = np.asarray(given)
+    def check(self, raw: Raw) -> None:
+        """Refuse an array that has not the port's axes."""
         lead = len(self.axes)
         if raw.ndim != lead + len(self.shape) or raw.shape[lead:] != self.shape:
             raise error(f"input {self.port.name} takes shape [{', '.join([*self.axes, *map(str, self.shape)])}], "
                         f"got {list(raw.shape)}")
-        return raw
 
     def compact(self, raw: Raw) -> Raw:
         """Bring raw numbers to compact storage, after a look whether the port's type holds them."""
@@ -56,6 +55,17 @@ class Given:
     size: int  # in bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from the shapes of a call's inputs: samples, steps, and where results lie in shared memory."""
+
+    batch: int
+    steps: int
+    shapes: tuple[tuple[int, ...], ...]   # of the results
+    starts: tuple[int, ...]
+    size: int                             # in bytes
+
+
 class Arguments:
     """The ports of a func."""
 
@@ -65,37 +75,56 @@ class Arguments:
         self.results = tuple(Given(p.name, func.is_stepped(p), p.type.shape, compact_dtype(p.type), p.type.dtype,
                                    bytes_of(p.type))
                              for p in func.results)
-        self._names = frozenset(p.name for p in func.inputs)
+        self._names = tuple(p.name for p in func.inputs)
+        self._known = frozenset(self._names)
+        self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
 
-    def shaped(self, inputs: Mapping[str, Any]) -> tuple[list[Raw], int, int]:
-        """Give the inputs as arrays in port order, the batch size and the number of steps."""
+    def shaped(self, inputs: Mapping[str, Any]) -> tuple[list[Raw], Plan]:
+        """Give the inputs as arrays in port order, and the plan of the call."""
+        if len(inputs) != len(self._known) or not self._known.issuperset(inputs):
+            self._refuse_names(inputs)
+        arrays = [np.asarray(inputs[name]) for name in self._names]
+        shapes = tuple([a.shape for a in arrays])
+        plan = self._plans.get(shapes)
+        if plan is None:
+            plan = self._plan(arrays)
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[shapes] = plan
+        return arrays, plan
+
+    def _refuse_names(self, inputs: Mapping[str, Any]) -> None:
         func = self.func
-        if not self._names.issuperset(inputs):
-            name = next(k for k in inputs if k not in self._names)
-            raise error(f"@{func.name} has no input {name}", help=nearest(name, self._names))
-        arrays: list[Raw] = []
-        for taken in self.inputs:
-            if taken.port.name not in inputs:
-                raise error(f"@{func.name} needs the input {taken.port.name}: {taken.port.type}")
-            arrays.append(taken.shaped(inputs[taken.port.name]))
+        for name in inputs:
+            if name not in self._known:
+                raise error(f"@{func.name} has no input {name}", help=nearest(name, self._known))
+        port = next(p for p in func.inputs if p.name not in inputs)
+        raise error(f"@{func.name} needs the input {port.name}: {port.type}")
+
+    def _plan(self, arrays: Sequence[Raw]) -> Plan:
+        """Check shapes against each other and the ports, and lay out the results."""
+        func = self.func
+        for taken, raw in zip(self.inputs, arrays, strict=True):
+            taken.check(raw)
         if any(len(a) != len(arrays[0]) for a in arrays):
             raise error(f"inputs of @{func.name} have different batch sizes: {sorted({len(a) for a in arrays})}")
-        return arrays, len(arrays[0]) if arrays else 1, call_steps(func, arrays)
-
-    def room(self, batch: int, steps: int) -> tuple[list[Raw], list[int]]:
-        """Make room for the results, and say where each lies. Small results share one piece of memory."""
-        shapes = [(batch, steps, *g.shape) if g.stepped else (batch, *g.shape) for g in self.results]
+        batch, steps = len(arrays[0]) if arrays else 1, call_steps(func, arrays)
         ends = [0]
         for g in self.results:
             ends.append(aligned_up(ends[-1] + batch * (steps if g.stepped else 1) * g.size))
-        if ends[-1] > _SHARED:
-            outputs = [np.empty(shape, g.dtype) for g, shape in zip(self.results, shapes, strict=True)]
-            return outputs, [o.ctypes.data for o in outputs]
-        block, starts = np.empty(ends[-1], np.uint8), ends[:-1]
-        first = block.ctypes.data
+        shapes = tuple((batch, steps, *g.shape) if g.stepped else (batch, *g.shape) for g in self.results)
+        return Plan(batch, steps, shapes, tuple(ends[:-1]), ends[-1])
+
+    def room(self, plan: Plan) -> tuple[list[Raw], list[int]]:
+        """Make room for the results, and say where each lies. Small results share one piece of memory."""
+        if plan.size > _SHARED or len(self.results) == 1:
+            outputs = [np.empty(shape, g.dtype) for g, shape in zip(self.results, plan.shapes, strict=True)]
+            return outputs, [address(o) for o in outputs]
+        block = np.empty(plan.size, np.uint8)
+        first = address(block)
         outputs = [np.ndarray(shape, g.dtype, block, at)
-                   for g, shape, at in zip(self.results, shapes, starts, strict=True)]
-        return outputs, [first + at for at in starts]
+                   for g, shape, at in zip(self.results, plan.shapes, plan.starts, strict=True)]
+        return outputs, [first + at for at in plan.starts]
 
     def compact(self, arrays: Sequence[Raw]) -> list[Raw]:
         """Bring the inputs to compact storage."""
@@ -106,6 +135,11 @@ class Arguments:
         return {g.name: o if o.dtype == g.raw else o.astype(g.raw) for g, o in zip(self.results, stored, strict=True)}
 
 
+def address(array: Raw) -> int:
+    """Give the place of an array's first element (quicker than `array.ctypes.data`)."""
+    return array.__array_interface__["data"][0]
+
+
 def _taken(func: Func, port: Port) -> Taken:
     t = port.type
     candidates = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
@@ -113,6 +147,8 @@ def _taken(func: Func, port: Port) -> Taken:
     sure = [d for d in candidates if whole and t.lowest <= np.iinfo(d).min and np.iinfo(d).max <= t.highest]
     if whole and t.highest >= 1:
         sure.append(np.dtype(bool))
+    if t.is_float:
+        sure += [np.dtype(np.float32), np.dtype(np.float64)]
     axes = ("batch", "steps") if func.is_stepped(port) else ("batch",)
     return Taken(port, axes, t.shape, compact_dtype(t), frozenset(sure))
 

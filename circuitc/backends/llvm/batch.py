@@ -7,29 +7,34 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from circuitc.ir import Builder, Func, Graph, Node, Value
+from circuitc.ir import Builder, Graph, Node, Value
 
 from .functions import ELEMENTWISE
 from .memory import bytes_of
 
 BLOCKS = (64, 6)           # samples in a block: weights are read once for 64; 6 is one tile of rows
+IN_STEP = (6,)             # the same where there are registers: measured as quick as 64, and compiled in half the time
 _LARGEST = 1 << 21         # bytes that the values of a block may take together, so that they stay near the core
 _FEWEST = 1 << 12          # weights for which a block pays
 
 
-def blocks_of(func: Func, graph: Graph) -> dict[int, Graph]:
+def blocks_of(graph: Graph, sizes: Sequence[int] = BLOCKS) -> dict[int, Graph]:
     """Give the graph over blocks of samples by their size, largest first; empty where samples are better one by one."""
-    if func.registers or func.schedule.kind != "once" or not _pays(graph):
-        return {}
-    nodes = [graph.nodes[v] for v in graph.live if v >= graph.inputs and not graph.nodes[v].is_constant]
-    if any(n.op not in _RULES or (n.op == "table" and not graph.nodes[n.operands[1]].is_constant) for n in nodes):
+    if not _pays(graph) or not takes(graph):
         return {}
     size = sum(bytes_of(graph.nodes[v].type) for v in graph.live if not graph.nodes[v].is_constant)
-    return {n: over_block(graph, n) for n in BLOCKS if n * size <= _LARGEST}
+    return {n: over_block(graph, n) for n in sizes if n * size <= _LARGEST}
+
+
+def takes(graph: Graph) -> bool:
+    """Tell whether all ops of a graph can be written over a block."""
+    nodes = [graph.nodes[v] for v in graph.live if v >= graph.inputs and not graph.nodes[v].is_constant]
+    return not any(n.op not in _RULES or (n.op == "table" and not graph.nodes[n.operands[1]].is_constant)
+                   for n in nodes)
 
 
 def _pays(graph: Graph) -> bool:
@@ -39,10 +44,11 @@ def _pays(graph: Graph) -> bool:
         node = graph.nodes[v]
         if node.op == "contract" and node.attributes["semiring"] == "plus_times":
             a, b = (graph.nodes[o] for o in node.operands[:2])
-            if a.is_constant != b.is_constant and max(a.type.rank, b.type.rank) == 2 and node.type.rank == 1:
-                weights += max(a.type.size, b.type.size)
-            else:
+            if a.is_constant == b.is_constant or max(a.type.rank, b.type.rank) != 2 or node.type.rank != 1:
                 return False
+            if (a if a.is_constant else b).constant.storage == "columns":  # only what is not zero is read
+                return False
+            weights += max(a.type.size, b.type.size)
     return weights >= _FEWEST
 
 

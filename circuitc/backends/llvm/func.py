@@ -8,14 +8,18 @@ registers replaced. Both answer a status.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from circuitc.ir import Func, Graph, Port, Type
+from circuitc.ir import Func, Graph, Type
 
-from .batch import blocks_of
+from .ahead import ITEMS, ahead_of
+from .batch import blocks_of, over_block
 from .body import Body
+from .func_blocks import Ports, Swapped, sizes_of
 from .invariant import split
 from .kernel import Kernel, index, number
 from .lowering import LOWERINGS
@@ -33,36 +37,54 @@ def write_func(unit: Unit, func: Func) -> None:
         write_netlist_func(unit, func, func.body)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of a body as a function: whether it can fail, and the working memory it takes."""
+
+    function: Any
+    fails: bool
+    scratch: int
+
+
 class _GraphFunc:
-    """The writing of one func with a graph body."""
+    """The writing of one func with a graph body.
+
+    Working memory: that of the parts, then what is computed once a call, the block of what is computed ahead (one
+    value after the other, ITEMS of each), the registers of the sample at work, and the next ones.
+    """
 
     def __init__(self, unit: Unit, func: Func, graph: Graph) -> None:
         self.unit, self.func = unit, func
-        nested = max([unit.scratch[name] for name in callees(func)], default=0)
+        self.nested = max([unit.scratch[name] for name in callees(func)], default=0)
         self.layout = registers_of(func)
         self.start = unit.data(np.frombuffer(initial_bytes(func), np.uint8)) if func.registers else None
-        self.parts = split(func, graph)
-        before = None if self.parts.before is None else Body(unit, func, self.parts.before, nested, name="once")
-        self.before = None if before is None else before.write(LOWERINGS)
-        body = Body(unit, func, self.parts.body, nested)
-        self.body = body.write(LOWERINGS)
-        self.fails = body.kernel.fails
-        top = max(body.scratch_bytes, 0 if before is None else before.scratch_bytes)
-        self.blocks: dict[int, Any] = {}
-        if func.name == unit.program.entry.name:
-            for size, wide in blocks_of(func, graph).items():
-                block = Body(unit, func, wide, nested)
-                self.blocks[size] = block.write(LOWERINGS)
-                top = max(top, block.scratch_bytes)
-        self.before_fails = before is not None and before.kernel.fails
-        top = aligned_up(top)
-        self.kept: list[int] = []                         # where the values lie that are computed once a call
-        for t in self.parts.kept:
-            self.kept.append(top)
-            top = aligned_up(top + bytes_of(t))
-        self.current = top                                # registers of the sample at work, then the next ones
-        self.following = self.current + aligned_up(self.layout.size)
-        unit.scratch[func.name] = self.following + aligned_up(self.layout.size)
+        once = split(func, graph)
+        ahead = ahead_of(func, once.body)
+        self.held, self.read = once.reads, ahead.reads
+        self.once = None if once.before is None else self._part(once.before, "once")
+        self.item = None if ahead.before is None else self._part(ahead.before, "item")
+        self.items = None if ahead.before is None else self._part(over_block(ahead.before, ITEMS), "items")
+        self.body = self._part(ahead.body, "body")
+        sizes = sizes_of(func, once) if func.name == unit.program.entry.name else ()
+        wide = blocks_of(graph, sizes) if sizes else {}
+        self.blocks = {n: self._part(g, "block") for n, g in wide.items()}
+        parts = [self.body, *filter(None, (self.once, self.item, self.items)), *self.blocks.values()]
+        self.top = aligned_up(max(p.scratch for p in parts))
+        self.kept = [self._room(bytes_of(t)) for t in once.kept]
+        self.early = [(self._room(ITEMS * bytes_of(t)), bytes_of(t)) for t in ahead.kept]
+        self.current, self.following = self._room(self.layout.size), self._room(self.layout.size)
+        self.block_registers = {n: Swapped(func, n, self._room) for n in self.blocks}
+        unit.scratch[func.name] = self.top
+
+    def _part(self, graph: Graph, name: str) -> _Part:
+        body = Body(self.unit, self.func, graph, self.nested, name=name)
+        function = body.write(LOWERINGS)
+        return _Part(function, body.kernel.fails, body.scratch_bytes)
+
+    def _room(self, size: int) -> int:
+        """Take working memory behind what is taken already."""
+        place, self.top = self.top, self.top + aligned_up(size)
+        return place
 
     @property
     def _is_stand_in(self) -> bool:
@@ -77,20 +99,19 @@ class _GraphFunc:
         kernel = self.unit.stand_in(self.func.name, list(RUN)) if self._is_stand_in else (
             self.unit.kernel(f"{self.func.name}.run", list(RUN)))
         scratch, batch, steps, inputs, outputs, initial = kernel.arguments
-        ports = _Ports(kernel, self.func, steps, inputs, outputs)
-        first = self._whole_blocks(kernel, scratch, ports, batch)
+        ports = Ports(kernel, self.func, steps, inputs, outputs)
+        first = self._whole_blocks(kernel, scratch, ports, batch, initial)
         with kernel.loop(kernel.builder.sub(batch, first)) as k:
             sample = kernel.builder.add(first, k)
             self._start(kernel, scratch, sample, initial)
-            self._call_before(kernel, scratch, ports, sample)
-            done, taken = kernel.variable(number(8, 0)), kernel.slot(I64)
-            kernel.builder.store(index(0), taken)
-            self._steps(kernel, scratch, ports, sample, steps, done, taken)
-            if self.func.schedule.kind == "until":
-                _finish_until(kernel, ports, sample, steps, done, taken)
+            self._call_once(kernel, scratch, ports, sample)
+            if self.items is not None:
+                self._blocks_of_steps(kernel, scratch, ports, sample, steps)
+            else:
+                self._steps_one_by_one(kernel, scratch, ports, sample, steps)
         return kernel.finish()
 
-    def _whole_blocks(self, kernel: Kernel, scratch: Any, ports: _Ports, batch: Any) -> Any:
+    def _whole_blocks(self, kernel: Kernel, scratch: Any, ports: Ports, batch: Any, initial: Any) -> Any:
         """Run blocks of samples while they fit, and answer the first sample that is left.
 
         What does not fill the smallest block is run with samples before it, once more: the answer is the same.
@@ -99,21 +120,35 @@ class _GraphFunc:
         for size in self.blocks:
             count = b.sdiv(b.sub(batch, first), index(size))
             with kernel.loop(count) as k:
-                self._block(kernel, scratch, ports, size, b.add(first, b.mul(k, index(size))))
+                self._block(kernel, scratch, ports, size, b.add(first, b.mul(k, index(size))), initial)
             first = b.add(first, b.mul(count, index(size)))
         if self.blocks:
             least = min(self.blocks)
             overlaps = b.and_(b.icmp_signed(">=", batch, index(least)), b.icmp_signed("<", first, batch))
             with b.if_then(overlaps):
-                self._block(kernel, scratch, ports, least, b.sub(batch, index(least)))
+                self._block(kernel, scratch, ports, least, b.sub(batch, index(least)), initial)
             first = b.select(overlaps, batch, first)
         return first
 
-    def _block(self, kernel: Kernel, scratch: Any, ports: _Ports, size: int, sample: Any) -> None:
-        status = kernel.builder.call(self.blocks[size], [
-            scratch, *(ports.input(k, sample, index(0)) for k in range(len(self.func.inputs))),
-            *(ports.output(k, sample, index(0)) for k in range(len(self.func.outputs)))])
-        if self.fails:
+    def _block(self, kernel: Kernel, scratch: Any, ports: Ports, size: int, sample: Any, initial: Any) -> None:
+        part, registers = self.blocks[size], self.block_registers[size]
+        if self.func.schedule.kind == "once":
+            self._call(kernel, part, [
+                scratch, *(ports.input(k, sample, index(0)) for k in range(len(self.func.inputs))),
+                *(ports.output(k, sample, index(0)) for k in range(len(self.func.outputs)))])
+            return
+        registers.start(kernel, scratch, sample, initial, self.start)
+        with kernel.loop(ports.steps) as step:
+            items = registers.items(kernel, scratch, ports, sample, step)
+            results = registers.results(kernel, scratch, ports, sample)
+            now, following = registers.sides(kernel, scratch, step)
+            self._call(kernel, part, [scratch, *items, *now, *results, *following])
+            registers.leave(kernel, scratch, ports, sample, step)
+
+    def _call(self, kernel: Kernel, part: _Part, arguments: Sequence[Any]) -> None:
+        """Call a part, and return where a promise was broken."""
+        status = kernel.builder.call(part.function, list(arguments))
+        if part.fails:
             kernel.merge(status)
             kernel.return_if_failed()
 
@@ -127,16 +162,14 @@ class _GraphFunc:
         source = b.select(given, kernel.at(initial, b.mul(sample, index(size))), self.start)
         kernel.copy(kernel.at(scratch, self.current), source, size)
 
-    def _steps(self, kernel: Kernel, scratch: Any, ports: _Ports, sample: Any, steps: Any, done: Any,
-               taken: Any) -> None:
+    def _steps_one_by_one(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, steps: Any) -> None:
         b = kernel.builder
+        done, taken = kernel.variable(number(8, 0)), kernel.variable(index(0))
         until = self.func.schedule.kind == "until"
         count = 1 if self.func.schedule.kind == "once" else steps
         after = kernel.function.append_basic_block("after") if until else None
         with kernel.loop(count) as step:
-            registers = kernel.at(scratch, self.current)
-            self._call_body(kernel, scratch, ports, sample, step, registers, done)
-            kernel.copy(registers, kernel.at(scratch, self.following), self.layout.size)
+            self._step_in_place(kernel, scratch, ports, sample, step, done)
             b.store(b.add(step, index(1)), taken)
             if after is not None:
                 ended = b.icmp_unsigned("!=", kernel.load(done, I8), number(8, 0))
@@ -146,66 +179,79 @@ class _GraphFunc:
         if after is not None:
             b.branch(after)
             b.position_at_end(after)
+            _finish_until(kernel, ports, sample, steps, done, taken)
 
-    def _call_before(self, kernel: Kernel, scratch: Any, ports: _Ports, sample: Any) -> None:
+    def _blocks_of_steps(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, steps: Any) -> None:
+        """Run all steps, ITEMS at a time ahead; where the last ones are fewer, items before them are computed again."""
+        b = kernel.builder
+        count = b.udiv(steps, index(ITEMS))
+        with kernel.loop(count) as k:
+            first = b.mul(k, index(ITEMS))
+            self._call_ahead(kernel, scratch, ports, sample, first, self.items, index(0))
+            with kernel.loop(ITEMS) as j:
+                self._step_in_place(kernel, scratch, ports, sample, b.add(first, j), None, j)
+        first = b.mul(count, index(ITEMS))
+        rest = b.sub(steps, first)
+        skipped, several = b.sub(index(ITEMS), rest), b.icmp_unsigned(">=", steps, index(ITEMS))
+        with b.if_then(b.and_(several, b.icmp_unsigned("!=", rest, index(0)))):
+            self._call_ahead(kernel, scratch, ports, sample, b.sub(steps, index(ITEMS)), self.items, index(0))
+        with kernel.loop(rest) as j:
+            step, place = b.add(first, j), b.add(skipped, j)
+            with b.if_then(b.not_(several)):
+                self._call_ahead(kernel, scratch, ports, sample, step, self.item, place)
+            self._step_in_place(kernel, scratch, ports, sample, step, None, place)
+
+    def _step_in_place(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, step: Any, done: Any,
+                       place: Any = None) -> None:
+        """Take a step of the sample at work."""
+        registers = kernel.at(scratch, self.current)
+        self._call_body(kernel, scratch, ports, sample, step, registers, done, place)
+        kernel.copy(registers, kernel.at(scratch, self.following), self.layout.size)
+
+    def _call_once(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any) -> None:
         """Compute for a sample what is the same in all its steps."""
-        if self.before is None:
-            return
-        status = kernel.builder.call(self.before, [
-            scratch, *(ports.input(k, sample, index(0)) for k in self.parts.held),
-            *(kernel.at(scratch, o) for o in self.kept)])
-        if self.before_fails:
-            kernel.merge(status)
-            kernel.return_if_failed()
+        if self.once is not None:
+            self._call(kernel, self.once, [scratch, *(ports.input(k, sample, index(0)) for k in self.held),
+                                           *(kernel.at(scratch, o) for o in self.kept)])
 
-    def _call_body(self, kernel: Kernel, scratch: Any, ports: _Ports, sample: Any, step: Any, registers: Any,
-                   done: Any) -> None:
+    def _call_ahead(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, step: Any, part: _Part | None,
+                    place: Any) -> None:
+        """Compute what follows from items alone, from a step on, into a place of the block."""
+        assert part is not None, "only where something is computed ahead"
+        self._call(kernel, part, [scratch, *(ports.input(k, sample, step) for k in self.read),
+                                  *self._early(kernel, scratch, place)])
+
+    def _early(self, kernel: Kernel, scratch: Any, place: Any) -> list[Any]:
+        return [kernel.at(kernel.at(scratch, offset), kernel.builder.mul(place, index(size)))
+                for offset, size in self.early]
+
+    def _call_body(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, step: Any, registers: Any, done: Any,
+                   place: Any) -> None:
         following = kernel.at(scratch, self.following)
         arguments = [scratch, *(ports.input(k, sample, step) for k in range(len(self.func.inputs))),
                      *(kernel.at(registers, o) for o in self.layout.offsets),
-                     *(kernel.at(scratch, o) for o in self.kept),
+                     *(kernel.at(scratch, o) for o in self.kept), *self._early(kernel, scratch, place),
                      *(ports.output(k, sample, step) for k in range(len(self.func.outputs))),
                      *(kernel.at(following, o) for o in self.layout.offsets)]
-        status = kernel.builder.call(self.body, [*arguments, *([done] if self.func.schedule.kind == "until" else [])])
-        if self.fails:
-            kernel.merge(status)
-            kernel.return_if_failed()
+        self._call(kernel, self.body, [*arguments, *([done] if self.func.schedule.kind == "until" else [])])
 
     def _step(self) -> None:
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_step_body", list(STEP))
         scratch, registers, batch, inputs, outputs = kernel.arguments
-        ports = _Ports(kernel, self.func, index(1), inputs, outputs)
+        ports = Ports(kernel, self.func, index(1), inputs, outputs)
         size = self.layout.size
         done = kernel.variable(number(8, 0))
         with kernel.loop(batch) as sample:
             mine = kernel.at(registers, kernel.builder.mul(sample, index(size)))
-            self._call_before(kernel, scratch, ports, sample)
-            self._call_body(kernel, scratch, ports, sample, index(0), mine, done)
+            self._call_once(kernel, scratch, ports, sample)
+            if self.item is not None:
+                self._call_ahead(kernel, scratch, ports, sample, index(0), self.item, index(0))
+            self._call_body(kernel, scratch, ports, sample, index(0), mine, done, index(0))
             kernel.copy(mine, kernel.at(scratch, self.following), size)
         self.unit.runs["step of " + self.func.name] = kernel.finish()
 
 
-class _Ports:
-    """Addresses of port values; the pointers to whole arrays are loaded once, at the entry."""
-
-    def __init__(self, kernel: Kernel, func: Func, steps: Any, inputs: Any, outputs: Any) -> None:
-        self.kernel, self.func, self.steps = kernel, func, steps
-        self._inputs = [kernel.load(kernel.at(inputs, k, POINTER), POINTER) for k in range(len(func.inputs))]
-        self._outputs = [kernel.load(kernel.at(outputs, k, POINTER), POINTER) for k in range(len(func.results))]
-
-    def input(self, k: int, sample: Any, step: Any) -> Any:
-        return self._at(self._inputs[k], self.func.inputs[k], sample, step)
-
-    def output(self, k: int, sample: Any, step: Any) -> Any:
-        return self._at(self._outputs[k], self.func.results[k], sample, step)
-
-    def _at(self, pointer: Any, port: Port, sample: Any, step: Any) -> Any:
-        b = self.kernel.builder
-        place = b.add(b.mul(sample, self.steps), step) if self.func.is_stepped(port) else sample
-        return self.kernel.at(pointer, b.mul(place, index(bytes_of(port.type))))
-
-
-def _finish_until(kernel: Kernel, ports: _Ports, sample: Any, steps: Any, done: Any, taken: Any) -> None:
+def _finish_until(kernel: Kernel, ports: Ports, sample: Any, steps: Any, done: Any, taken: Any) -> None:
     """Pad step outputs with the last step's, and answer `converged` and `steps`."""
     b, func = kernel.builder, ports.func
     count = kernel.load(taken, I64)

@@ -7,6 +7,7 @@ users, and so do conversions that their only user makes on the fly: reading a na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from circuitc.ir import Builder, Func, Graph, Node, Type, Value, smallest
@@ -19,9 +20,9 @@ _VIEWS = ("broadcast", "reshape", "transpose", "slice", "window", "element")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A body in two parts. `before` reads the inputs numbered `held`; what it answers are the last inputs of `body`."""
+    """A body in two parts: `before` reads the inputs numbered `reads`, its answers are the last inputs of `body`."""
 
-    held: tuple[int, ...]
+    reads: tuple[int, ...]
     before: Graph | None
     body: Graph
 
@@ -37,11 +38,15 @@ def split(func: Func, graph: Graph) -> Split:
     if func.schedule.kind == "once":
         return Split(held, None, graph)
     graph = _edges_for_masks(graph, held)
-    fixed = _fixed(graph, held)
-    kept = _kept(graph, fixed)
+    return cut(graph, held, _fixed(graph, held))
+
+
+def cut(graph: Graph, reads: tuple[int, ...], early: Sequence[bool]) -> Split:
+    """Cut a graph in two: the values that are `early` depend on the inputs numbered `reads` alone."""
+    kept = _kept(graph, early)
     if not kept:
-        return Split(held, None, graph)
-    return Split(held, _before(graph, held, kept), _rest(graph, kept))
+        return Split(reads, None, graph)
+    return Split(reads, _before(graph, reads, kept), _rest(graph, kept))
 
 
 def _fixed(graph: Graph, held: tuple[int, ...]) -> list[bool]:
@@ -52,7 +57,7 @@ def _fixed(graph: Graph, held: tuple[int, ...]) -> list[bool]:
     return fixed
 
 
-def _kept(graph: Graph, fixed: list[bool]) -> list[Value]:
+def _kept(graph: Graph, fixed: Sequence[bool]) -> list[Value]:
     """List the values that the first part leaves to the second."""
     wanted = {v for v in graph.outputs if fixed[v]}
     for value in graph.live:
@@ -77,9 +82,9 @@ def _on_the_fly(graph: Graph, value: Value, node: Node) -> bool:
         graph.nodes[users[0]].op == "reduce"))
 
 
-def _before(graph: Graph, held: tuple[int, ...], kept: list[Value]) -> Graph:
+def _before(graph: Graph, reads: tuple[int, ...], kept: list[Value]) -> Graph:
     b = Builder()
-    new = {k: b.input(graph.nodes[k].name, graph.nodes[k].type) for k in held}
+    new = {k: b.input(graph.nodes[k].name, graph.nodes[k].type) for k in reads}
     needed = Graph(graph.inputs, graph.nodes, tuple(kept)).live
     for value in sorted(needed):
         if value >= graph.inputs:

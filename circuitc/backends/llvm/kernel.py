@@ -39,6 +39,7 @@ class Kernel:
         self.builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
         self._entry = self.builder.block
         self._status = self.slot(I32)
+        self._flags: dict[int, Any] = {}
         self.fails = False
         self.builder.store(number(32, 0), self._status)
 
@@ -137,10 +138,25 @@ class Kernel:
         return self.widen(value, source, storage_bits(result), result.fraction)
 
     def fail(self, site: int, condition: Any) -> None:
-        """Note the site where a promise is broken, if the condition (i1) holds."""
+        """Note the site where a promise is broken, if the condition (i1) holds.
+
+        Each site has a flag of its own: LLVM makes vectors of loops that `or` flags, not of one that selects a site.
+        """
         self.fails = True
-        old = self.load(self._status, I32)
-        self.builder.store(self.builder.select(condition, number(32, site), old), self._status)
+        flag = self._flags.get(site)
+        if flag is None:
+            flag = self._flags[site] = self.slot(I1)
+            with self.builder.goto_block(self._entry):
+                self.builder.position_before(self._entry.instructions[1])
+                self.builder.store(number(1, 0), flag)
+        self.builder.store(self.builder.or_(self.load(flag, I1), condition), flag)
+
+    def _now(self) -> Any:
+        """Give the status so far: that of a flag which is set (of the last site of several), or what was taken over."""
+        status = self.load(self._status, I32)
+        for site, flag in self._flags.items():
+            status = self.builder.select(self.load(flag, I1), number(32, site), status)
+        return status
 
     def merge(self, status: Any) -> None:
         """Take over the status of a called kernel."""
@@ -151,13 +167,13 @@ class Kernel:
 
     def return_if_failed(self) -> None:
         """Answer the status now where it is not 0."""
-        status = self.load(self._status, I32)
+        status = self._now()
         with self.builder.if_then(self.builder.icmp_unsigned("!=", status, number(32, 0)), likely=False):
             self.builder.ret(status)
 
     def finish(self) -> ir.Function:
         """Answer the status and close the function."""
-        self.builder.ret(self.load(self._status, I32) if self.fails else number(32, 0))
+        self.builder.ret(self._now() if self.fails else number(32, 0))
         return self.function
 
     def copy(self, target: Any, source: Any, size: int) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Func, Module, Netlist
 
 from . import target as targets
-from .arguments import Arguments, Raw
+from .arguments import Arguments, Raw, address
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -98,6 +97,8 @@ class NativeFunction:
         self._scratch_bytes = scratch
         self._team = Team(threads)
         self._part = _samples_of_a_part(self.func)
+        self._inputs = ctypes.c_uint64 * max(1, len(self.func.inputs))
+        self._outputs = ctypes.c_uint64 * max(1, len(self.func.results))
         self._pool: list[tuple[NDArray[np.uint8], int]] = []  # memory that no call holds; taking, giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
@@ -111,17 +112,19 @@ class NativeFunction:
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        arrays, batch, steps = self.arguments.shaped(inputs)
+        arrays, plan = self.arguments.shaped(inputs)
+        batch, steps = plan.batch, plan.steps
         initial = self.initial(batch, dict(state or {})) if state or self._has_free else None
-        outputs, places = self.arguments.room(batch, steps)
+        outputs, places = self.arguments.room(plan)
 
         def part(start: int, stop: int) -> None:
             whole = stop - start == batch
             given = self.arguments.compact(arrays if whole else [a[start:stop] for a in arrays])
-            made = places if whole else [o[start:stop].ctypes.data for o in outputs]
-            with self._scratch() as scratch:
-                self._call("run", scratch, stop - start, steps, _pointers([a.ctypes.data for a in given]),
-                           _pointers(made), None if initial is None else initial[start:stop].ctypes.data)
+            made = places if whole else [address(o[start:stop]) for o in outputs]
+            scratch = self._lend()
+            self._call("run", scratch[1], stop - start, steps, self._inputs(*map(address, given)),
+                       self._outputs(*made), None if initial is None else address(initial[start:stop]))
+            self._pool.append(scratch)
         self._team.each(batch, self._part, part)
         return self.arguments.named(outputs)
 
@@ -141,9 +144,10 @@ class NativeFunction:
         pitch = words.shape[1]
 
         def part(start: int, stop: int) -> None:
-            with self._scratch() as scratch:
-                self._call("packed_rows", scratch, stop - start, pitch, words.ctypes.data + 8 * start,
-                           out.ctypes.data + 8 * start)
+            scratch = self._lend()
+            self._call("packed_rows", scratch[1], stop - start, pitch, words.ctypes.data + 8 * start,
+                       out.ctypes.data + 8 * start)
+            self._pool.append(scratch)
         if out.size:
             self._team.each(pitch, PART // 64, part)
         return out
@@ -152,23 +156,21 @@ class NativeFunction:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
 
-    @contextmanager
-    def _scratch(self) -> Generator[int]:
+    def _lend(self) -> tuple[NDArray[np.uint8], int]:
         """Lend working memory for one call; threads that call at the same time get memory of their own."""
         if self._pool:
-            memory, place = self._pool.pop()
-        else:
-            memory = aligned_zeros(max(64, self._scratch_bytes))
-            place = memory.ctypes.data
-        yield place
-        self._pool.append((memory, place))
+            return self._pool.pop()
+        memory = aligned_zeros(max(64, self._scratch_bytes))
+        return memory, memory.ctypes.data
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
         def part(start: int, stop: int) -> None:
-            with self._scratch() as scratch:
-                self._call("step", scratch, records[start:stop].ctypes.data, stop - start,
-                           *(_pointers([a[start:stop].ctypes.data for a in arrays]) for arrays in (inputs, outputs)))
+            scratch = self._lend()
+            self._call("step", scratch[1], address(records[start:stop]), stop - start,
+                       self._inputs(*(address(a[start:stop]) for a in inputs)),
+                       self._outputs(*(address(a[start:stop]) for a in outputs)))
+            self._pool.append(scratch)
         self._team.each(len(records), self._part, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -243,11 +245,6 @@ def _samples_of_a_part(func: Func) -> int:
         return PART
     read = sum(body.nodes[v].type.size for node in body.nodes for v in node.operands)
     return max(1, _WORTH // max(1, read))
-
-
-def _pointers(places: Sequence[int]) -> Any:
-    """Lay out addresses as C reads them."""
-    return (ctypes.c_uint64 * max(1, len(places)))(*places)
 
 
 def compile_native(module: Module, *, cpu: str | None = None, level: int = 2, shape: str = "auto",

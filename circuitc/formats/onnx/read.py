@@ -11,7 +11,7 @@ from circuitc.diagnostics import CircuitError, error
 from circuitc.ir import Func, Module, Port, Value, module_of
 
 from ..files import identifier
-from . import elementwise, linear, pooling, quantizers, recurrent, views
+from . import elementwise, linear, pooling, quantizers, recurrence, recurrent, views
 from .elementwise import Handler
 from .ports import Reading, check_names, entering, input_port, leaving, unique
 from .proto import Tensors, read_model
@@ -23,8 +23,10 @@ SEVERAL: Mapping[str, Callable[[Context, Operator], tuple[Tensor, ...]]] = {**vi
 STANDARD = ("", "ai.onnx")
 QONNX_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 OLDEST, OLDEST_QONNX, NEWEST = 13, 9, 26
-_WHY = {"If": "control flow is not read", "Loop": "control flow is not read", "Scan": "control flow is not read"}
+_WHY = {"If": "control flow is not read"}
+RECURRENCES = ("Scan", "Loop")
 MAX_NODES = 100_000
+_GRAPH = 5  # ONNX's number of an attribute that is a graph
 
 
 def read_onnx(path: str | Path, inputs: Mapping[str, Reading] | None = None,
@@ -51,6 +53,7 @@ class _Graph:
     path: Path
     model: Any
     length: int | None = None
+    inside: bool = False      # the body of a node
 
     def __post_init__(self) -> None:
         self.arrays = Tensors(self.path)
@@ -64,19 +67,26 @@ class _Graph:
             raise error(f"{len(self.graph.node)} nodes are more than the {MAX_NODES} that are read")
         if self.graph.sparse_initializer or self.model.functions:
             raise error("sparse initializers and functions of the model are not read")
-        self._initializers()
+        self.initializers()
         ports = self._inputs(inputs)
         wanted = list(outputs) if outputs is not None else [o.name for o in self.graph.output]
         if not wanted:
             raise error("the graph has no output")
-        needed = self._needed(wanted)
-        for index, node in enumerate(self.graph.node):
-            if index in needed:
-                self._node(index, node, opset)
+        self.follow(wanted, opset)
         check_names(wanted, list(self.known), "tensor")
         taken: set[str] = set()
         found = [leaving(self.context, unique(name, taken), self.known[name]) for name in wanted]
         return self._module(ports, found)
+
+    def follow(self, wanted: Sequence[str], opset: int) -> None:
+        """Read the nodes that tensors depend on, in file order."""
+        needed = self._needed(wanted)
+        for index, node in enumerate(self.graph.node):
+            if index in needed:
+                self._node(index, node, opset)
+        missing = next((name for name in wanted if name not in self.known), None)
+        if missing is not None and self.inside:
+            raise error(f"nothing makes its output {missing[:80]!r}")
 
     def _module(self, ports: list[Port], found: list[tuple[Value, Port]]) -> Module:
         c = self.context
@@ -98,7 +108,8 @@ class _Graph:
                         help="convert it with onnx.version_converter" if found < oldest else "")
         return found
 
-    def _initializers(self) -> None:
+    def initializers(self) -> None:
+        """Take in the graph's constants."""
         for tensor in self.graph.initializer:
             self.known[tensor.name] = Known(self.arrays.array(tensor, f"initializer {tensor.name[:80]}"))
 
@@ -111,7 +122,7 @@ class _Graph:
         ports: list[Port] = []
         shapes: list[tuple[int, ...]] = []
         batched: list[bool] = []
-        sequences = recurrent.sequence_first(self.graph.node)
+        sequences = recurrent.sequence_first(self.graph.node) | recurrence.scanned(self.graph.node)
         for message in free:
             if message.name in [m.name for m in free[:len(ports)]]:
                 raise error(f"two inputs are named {message.name}")
@@ -132,17 +143,23 @@ class _Graph:
         needed: set[int] = set()
         waiting = list(wanted)
         while waiting:
-            index = maker.get(waiting.pop())
+            name = waiting.pop()
+            index = None if name in self.known else maker.get(name)
             if index is not None and index not in needed:
                 needed.add(index)
                 waiting.extend(self.graph.node[index].input)
+                waiting.extend(_read_inside(self.graph.node[index]))
         return needed
 
     def _node(self, index: int, node: Any, opset: int) -> None:
         name = node.name or (node.output[0] if node.output else f"number {index}")
         place = f"graph.node[{index}] {name[:80]} ({f'{node.domain}.' if node.domain else ''}{node.op_type[:40]})"
-        handler = self._handler(node, place)
-        attributes = {a.name: self.arrays.attribute(a, place) for a in node.attribute}
+        recurs = node.domain in STANDARD and node.op_type in RECURRENCES
+        bodies = [a.g for a in node.attribute if a.name == "body" and a.type == _GRAPH]
+        if recurs and not bodies:
+            raise error(f"{place}: has no body")
+        handler = self._recurrence(bodies[0], opset) if recurs else self._handler(node, place)
+        attributes = {a.name: self.arrays.attribute(a, place) for a in node.attribute if not recurs or a.type != _GRAPH}
         operands = tuple(self._operand(name, place) for name in node.input)
         while operands and operands[-1] is None:
             operands = operands[:-1]
@@ -175,11 +192,31 @@ class _Graph:
         raise error(f"{place}: {_WHY.get(node.op_type, 'the operator is not read')}",
                     help="docs/networks.md lists the operators that are")
 
+    def _recurrence(self, body: Any, opset: int) -> Callable[[Context, Operator], tuple[Tensor, ...]]:
+        """Make the handler of a Scan or Loop. Its body sees constants of the graphs around it."""
+        def read(context: Context) -> _Graph:
+            inside = _Graph(self.path, self.model, inside=True)
+            inside.graph, inside.context = body, context
+            inside.known = {name: x for name, x in self.known.items() if isinstance(x, Known)}
+            inside.initializers()
+            return inside
+
+        def handle(c: Context, n: Operator) -> tuple[Tensor, ...]:
+            return recurrence.emit(c, n, recurrence.recurrence_of(n, body, self.known), read, opset)
+        return handle
+
     def _operand(self, name: str, place: str) -> Tensor | None:
         if not name:
             return None
         if name not in self.known:
             made = any(name in node.output for node in self.graph.node)
             raise error(f"{place}: reads {name[:80]!r}, which " + (
-                "a later node makes: the nodes are out of order or a cycle" if made else "nothing makes"))
+                "a later node makes: the nodes are out of order or a cycle" if made else
+                "is no constant of the graphs around" if self.inside else "nothing makes"))
         return self.known[name]
+
+
+def _read_inside(node: Any) -> list[str]:
+    """Name what a node's body reads, some of it from outside."""
+    return [name for a in node.attribute if a.type == _GRAPH for inside in a.g.node
+            for name in (*inside.input, *_read_inside(inside))]
