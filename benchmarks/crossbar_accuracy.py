@@ -3,7 +3,7 @@
     python benchmarks/crossbar_accuracy.py [mnist.npz] [--seeds 10] [--images 1000] [--figure accuracy.svg]
         [--json accuracy.json]
 
-With MNIST (a file with `x_test`, `y_test`, `x_train`, `y_train`) the network is examples/18_mnist_arrays, without it
+With MNIST (a file with `x_test`, `y_test`, `x_train`, `y_train`) the network is examples/20_mnist_arrays, without it
 the digits of examples/07_digits_mlp. Both are quantized to 4 bits and compiled for the preset rram-128. Each seed is an
 array of its own, all of whose tiles are solved exactly. The figure needs matplotlib; the JSON
 is what `circuitc report BUNDLE --html FILE --accuracy` draws.
@@ -75,7 +75,7 @@ def study_of(path: Path | None, images: int, folder: Path) -> Study:
         with np.load(path) as data:
             x, labels = data["x_test"].reshape(-1, 784), data["y_test"]
             calibration = {"image": data["x_train"][:500].reshape(-1, 784), "labels": data["y_train"][:500]}
-        name, module = "mnist", circuitc.load(EXAMPLES / "18_mnist_arrays" / "mnist_mlp.json")
+        name, module = "mnist", circuitc.load(EXAMPLES / "20_mnist_arrays" / "mnist_mlp.json")
     exact = circuitc.run_passes(module, PASSES, calibration=calibration)
     integers = circuitc.jit(exact)(x)
     whole = float(((integers if integers.ndim == 1 else integers.argmax(1)) == labels).mean())
