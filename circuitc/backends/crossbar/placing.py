@@ -79,8 +79,10 @@ class Placer:
     def _tile(self, wanted: Integers, spot: Placement) -> Tile:
         shape = self.fault.shape
         level, weight = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        tile = Tile(np.zeros(shape, np.uint8), self.fault, weight, np.zeros(shape, dtype=bool),
-                    *(np.full(n, NONE) for n in (shape[0], shape[0], shape[1], shape[1], shape[1])))
+        row_input, row_role = (np.full(shape[0], NONE) for _ in range(2))
+        column_output, column_role, column_slice = (np.full(shape[1], NONE) for _ in range(3))
+        tile = Tile(np.zeros(shape, np.uint8), self.fault, weight, np.zeros(shape, dtype=bool), row_input, row_role,
+                    column_output, column_role, column_slice)
         held = self._held(wanted, spot)
         for key in self.keys:
             wordlines, bitlines = self._lines(spot.rows, spot.columns, key)
