@@ -135,6 +135,9 @@ def _nodes(module: Module, func: Func, graph: Graph) -> Iterator[Diagnostic]:
             if node.op != "input" or value >= graph.inputs:
                 refused = True
                 yield _say(node, "inputs stand first in a body and nowhere else")
+            elif node.operands:
+                refused = True
+                yield _say(node, "an input reads nothing")
             continue
         if any(not 0 <= v < value for v in node.operands):
             yield _say(node, "an operand does not come before its use")

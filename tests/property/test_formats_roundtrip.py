@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -36,8 +37,11 @@ from circuitc.ir import (
 )
 from circuitc.ir.generate import GATES, random_netlist
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), min_size=1, max_size=6)
-PLAIN = st.text("abxyz_[]01.", min_size=1, max_size=6)
+# A bit whose own name is `a[0]` is the vector `a` of one bit to whoever reads it back: these formats name bits only.
+ELEMENT = re.compile(r".+\[[0-9]+\]", re.DOTALL)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), min_size=1, max_size=6).filter(
+    lambda name: not ELEMENT.fullmatch(name))
+PLAIN = st.text("abxyz_[]01.", min_size=1, max_size=6).filter(lambda name: not ELEMENT.fullmatch(name))
 
 
 @st.composite
@@ -118,6 +122,13 @@ def keeps_the_machine(module: Module, again: Module) -> None:
     assert (again.entry.inputs, again.entry.outputs, again.entry.registers) == (
         module.entry.inputs, module.entry.outputs, module.entry.registers)
     assert same_function(module.entry.body, again.entry.body)
+
+
+def test_a_bit_named_like_an_element_comes_back_as_a_vector() -> None:
+    netlist = random_netlist(np.random.default_rng(0), 0, 0, 1, GATES)
+    module = module_of(Func("f", (), (Port("][0]", BIT),), replace(netlist, names={})))
+    again = parse_bench(written(BENCH, module), "f", "f")
+    assert [(p.name, p.type) for p in again.entry.outputs] == [("]", BIT.with_shape((1,)))]
 
 
 @settings(max_examples=60, deadline=None)

@@ -116,6 +116,7 @@ BROKEN: dict[str, tuple[Callable[[], Module], list[str]]] = {
     "attribute of another kind": (lambda: with_node(LOW, attributes={"rounding": 3, "overflow": "wrap"}),
                                   ["requantize: rounding is one of nearest_even, floor, got 3"]),
     "input in the middle": (lambda: with_node(Z, op="input"), ["inputs stand first in a body and nowhere else"]),
+    "input that reads": (lambda: with_node(0, operands=(0,)), ["an input reads nothing"]),
     "op among the inputs": (lambda: with_node(1, op="not", operands=(0,)),
                             ["inputs stand first in a body and nowhere else"]),
     "constant without content": (lambda: with_node(Z, op="constant", operands=()),
