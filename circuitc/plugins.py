@@ -35,6 +35,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
     "deepgate": "circuitc.formats.deepgate:DEEPGATE",
     "nir": "circuitc.formats.nir:NIR",
     "onnx": "circuitc.formats.onnx:ONNX",
+    "torchlogix": "circuitc.formats.torchlogix:TORCHLOGIX",
     "model-json": "circuitc.formats.model_json:MODEL_JSON",
     "lim": "circuitc.formats.lim:LIM",
 })

@@ -10,7 +10,7 @@ name, so that reports can count it apart; a part that a network lacks is not the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -84,8 +84,24 @@ def build_module(network: LogicNetwork, facts: Mapping[str, Any]) -> Module:
     funcs.append(_core(features, network.layers))
     if network.groups:
         funcs.append(_reduction(funcs[-1].outputs[0], network.groups))
-    name = f"{network.name}_network" if network.name in PARTS else network.name
-    main = _main(name, network.input, funcs)
+    return _joined(network.name, network.input, funcs, facts)
+
+
+def counted_module(name: str, core: Func, groups: int, facts: Mapping[str, Any], scale: float) -> Module:
+    """Give a core as a module with `groups` equal groups of its outputs counted; a count is worth `scale` to people."""
+    funcs = [core, *([_reduction(core.outputs[0], groups)] if groups else [])]
+    module = _joined(name, core.inputs[0], funcs, facts)
+    if scale == 1.0:
+        return module
+    outputs = tuple(replace(p, encoding=Encoding(scale=scale)) if p.name == "scores" else p
+                    for p in module.entry.outputs)
+    return module.with_func(replace(module.entry, outputs=outputs))
+
+
+def _joined(name: str, given: Port, funcs: Sequence[Func], facts: Mapping[str, Any]) -> Module:
+    """Give parts as a module with a main func that calls one after the other."""
+    name = f"{name}_network" if name in PARTS else name
+    main = _main(name, given, funcs)
     body = next(f.body for f in funcs if f.name == "core")
     assert isinstance(body, Netlist)
     known = {**facts, "parts": [f.name for f in funcs], "netlist_gates": body.gates}
@@ -173,5 +189,5 @@ def port_of(name: str, t: Type, scale: float = 1.0, zero_point: int = 0) -> Port
     return Port(name, t, encoding=Encoding(scale=scale, zero_point=zero_point))
 
 
-__all__ = ["PARTS", "GateLayer", "Layer", "LogicNetwork", "TableLayer", "build_module", "port_of",
-           "raw_thresholds"]
+__all__ = ["PARTS", "GateLayer", "Layer", "LogicNetwork", "TableLayer", "build_module", "counted_module",
+           "port_of", "raw_thresholds"]
