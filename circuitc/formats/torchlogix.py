@@ -114,7 +114,7 @@ class _Reading:
         operands: list[tuple[int, ...]] = []
         for k, row in enumerate(self.gates):
             op = row.get("op")
-            if op not in OPS:
+            if not isinstance(op, str) or op not in OPS:
                 raise self.fault(f"there is no gate {describe(op)}", f"gates[{k}].op", nearest(str(op), OPS))
             number[k], reads = OPS[op]
             operands.append(tuple(self.node(row.get(f"in{'ab'.index(c)}"), f"gates[{k}].in{'ab'.index(c)}")

@@ -96,6 +96,7 @@ SUM = {"node_id": 3, "input_ids": [2], "tau": 1.0, "beta": 0.0}
     ({"n_inputs": 2, "gates": [GATE], "outputs": [5]}, "there is no node 5"),
     ({"n_inputs": 2, "gates": [GATE, GATE], "outputs": [2]}, "2 is the id of another node too"),
     ({"n_inputs": 2, "gates": [{**GATE, "op": "NANDD"}], "outputs": [2]}, "there is no gate 'NANDD'"),
+    ({"n_inputs": 2, "gates": [{**GATE, "op": ["AND"]}], "outputs": [2]}, "there is no gate a list of 1"),
     ({"n_inputs": 2, "gates": [{**GATE, "in1": 2}], "outputs": [2]}, "gates form a cycle: 2 <- 2"),
     ({"n_inputs": 2, "gates": [{**GATE, "in1": -1}], "outputs": [2]}, "there is no input or gate -1"),
     ({"n_inputs": 2, "gates": [GATE], "sum_nodes": [SUM], "outputs": [2, 3]}, "some outputs are bits"),
