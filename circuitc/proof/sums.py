@@ -89,13 +89,14 @@ class Sums:
 
     def _remembered(self, literal: int) -> int | None:
         """Give a literal with the same rest, or remember this one."""
-        for flip in (0, 1):
-            rest = self._rest(literal ^ flip)
-            known = self._by_rest.get(rest) if rest is not None else None
+        rest = self._rest(literal)
+        if rest is None:
+            return None
+        for flip, found in ((0, rest), (1, self._rest(literal ^ 1))):
+            known = self._by_rest.get(found) if found is not None else None
             if known is not None and known >> 1 != literal >> 1:
                 return known ^ flip
-        if (rest := self._rest(literal)) is not None:
-            self._by_rest[rest] = literal
+        self._by_rest[rest] = literal
         return None
 
     def _catch_up(self) -> None:
