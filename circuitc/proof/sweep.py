@@ -124,11 +124,12 @@ def _samples(rng: np.random.Generator, inputs: int) -> Words:
     The high bits of a count of 80 even bits are the same in any thousand samples, and would all be guessed constant.
     """
     even = rng.integers(0, 1 << 64, (inputs, FIRST_WORDS), dtype=np.uint64)
-    three = rng.integers(0, 1 << 64, (3, inputs, FIRST_WORDS), dtype=np.uint64)
-    rare, rarer = three[0] & three[1], three[0] & three[1] & three[2]
+    a, b, c = rng.integers(0, 1 << 64, (3, inputs, FIRST_WORDS), dtype=np.uint64)
+    rare = a & b
+    rarer = rare & c
     kinds = np.stack([even, rare, ~rare, rarer, ~rarer])
-    turns = rng.random((inputs, FIRST_WORDS)) < MEAN_RUN ** -1.0
-    run = np.cumsum(turns, axis=0)
+    turns = rng.random((inputs, FIRST_WORDS)) < 1 / MEAN_RUN
+    run = np.cumsum(turns, axis=0, dtype=np.int64)
     kind = rng.integers(0, len(kinds), (int(run.max(initial=0)) + 1, FIRST_WORDS))
     chosen = np.take_along_axis(kind, run, axis=0)
     uneven = np.take_along_axis(kinds, chosen[None], axis=0)[0]
