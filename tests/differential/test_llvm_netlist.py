@@ -58,6 +58,19 @@ def test_random_netlists(shape: str, cpu: str | None) -> None:
             assert np.array_equal(f.packed(words), evaluate_words(netlist, words))
 
 
+@pytest.mark.parametrize("cpu", [None, "baseline", "x86-64-v3"])
+@pytest.mark.parametrize("inputs", [20, 300])
+def test_rows_a_page_apart(inputs: int, cpu: str | None) -> None:
+    """A few rows that crowd in the cache are copied, rows of many inputs are fetched ahead; threads share both."""
+    rng = np.random.default_rng(inputs)
+    netlist = random_netlist(rng, inputs, 200, 9)
+    for count in (512, 1024 + 512, 700):
+        words = words_for(netlist, count, rng)
+        for threads in (1, 3):
+            f = compile_native(around(netlist), shape="straight", cpu=cpu, threads=threads)
+            assert np.array_equal(f.packed(words), evaluate_words(netlist, words))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", [Kind.AND, Kind.XOR, Kind.MAJ, Kind.LUT, Kind.THRESHOLD])
 def test_each_kind(kind: Kind, shape: str) -> None:

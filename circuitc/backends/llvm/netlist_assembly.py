@@ -16,6 +16,8 @@ from .netlist_registers import Instruction, Machine, allocate
 from .target import Target
 
 CHUNK = 1000
+TILES = 4    # blocks of patterns that share one fetch of the instructions
+MANY = 256   # inputs: the rows of more do not fit the first cache, so those of the next tiles are fetched ahead
 _BIAS = 100  # the pointer stands so many rows into the working memory: shorter instructions reach rows on both sides
 _NAMES = {0x88: "and", 0x22: "andn", 0xEE: "or", 0x66: "xor"}  # of b and c
 
@@ -35,7 +37,7 @@ class Straight:
 
 def assembly(program: Program, target: Target, prefix: str, chunk: int = CHUNK) -> Straight:
     """Write a program for a target with 512-bit ternary logic or with AVX2."""
-    writer = _Ternary() if target.ternary else _Binary()
+    writer = (_Ternary if target.ternary else _Binary)(program.inputs if program.inputs > MANY else 0)
     code = allocate(ordered(program if target.ternary else binary(program)), writer.machine, chunk)
     names = tuple(f"{prefix}.gates{k}" for k in range(len(code.chunks)))
     clobbered = ",".join(f"~{{{name}}}" for name in (*writer.clobbered, "rsi", "memory", "flags"))
@@ -55,14 +57,19 @@ def assembly(program: Program, target: Target, prefix: str, chunk: int = CHUNK) 
 
 
 class _Writer:
-    """Prints instructions: rax walks through working memory, rdx through the rows that r8's pointers name."""
+    """Prints instructions: rax walks through working memory, rdx through the rows that r8's pointers name.
+
+    Of the first `ahead` rows, what the tiles after these need is fetched meanwhile: rows lie too far apart, and are too
+    many, for the processor to foresee it. Past the end of a row a fetch does nothing.
+    """
 
     row: int
     machine: Machine
     move, move_outside = "vmovdqa64", "vmovdqu64"
     start: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: int) -> None:
+        self.ahead = ahead
         letter = "z" if self.machine.ternary else "y"
         self.registers = tuple(f"%{letter}mm{k}" for k in range(32))
 
@@ -94,7 +101,8 @@ class _Writer:
     def _memory(self, place: int, outside: int) -> tuple[tuple[str, ...], str, str]:
         """Name a place in memory: what to do before, its address, and how to move it."""
         if place <= outside:
-            return (f"movq {8 * (place - 1)}(%r8),%rsi",), "(%rsi,%rdx)", self.move_outside
+            fetch = (f"prefetcht0 {TILES * self.row}(%rsi,%rdx)",) if place <= self.ahead else ()
+            return (f"movq {8 * (place - 1)}(%r8),%rsi", *fetch), "(%rsi,%rdx)", self.move_outside
         return (), f"{(place - 1 - outside - _BIAS) * self.row}(%rax)", self.move
 
     def operation(self, table: int, target: str, b: str, c: str) -> str:

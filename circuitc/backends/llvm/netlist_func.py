@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.ir as ir
@@ -10,6 +12,7 @@ from circuitc.ir import Func, Netlist
 
 from .kernel import Kernel, index
 from .memory import I64, POINTER
+from .netlist_assembly import MANY, TILES
 from .netlist_mapped import mapped
 from .netlist_program import program_of
 from .netlist_steps import Block, Rows
@@ -19,8 +22,8 @@ from .ports import RUN, STEP
 from .unit import Unit
 
 STRAIGHT_GATES = 100_000    # straight-line code takes 30 us a gate to make
-TILES = 4                   # blocks of patterns that share one fetch of the instructions
 TILES_BYTES = 512 << 10     # of all tiles together, so that they stay in the second cache
+CROWDED = 4096              # bytes; rows so far apart, or a multiple, share the sets of a first cache
 EVALUATE = (POINTER, I64, POINTER, I64)  # working memory, tiles, pointers to rows, offset in them
 PACKED = (POINTER, I64, I64, POINTER, POINTER)  # working memory, words, words from row to row, inputs, outputs
 
@@ -106,30 +109,48 @@ class _NetlistFunc(Rows):
         kernel.finish()
 
     def _packed_rows(self) -> ir.Function:
-        """Write `<prefix>_packed_rows`: gates read and write the caller's rows; part of a vector goes through ours."""
+        """Write `<prefix>_packed_rows`: gates read and write the caller's rows, or go through copies of them.
+
+        Copies are for part of a vector, and for a few rows that lie so far apart that they do not fit the first cache.
+        """
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_packed_rows", list(PACKED), internal=False)
         scratch, words, pitch, source, target = kernel.arguments
-        b, lanes, tiles = kernel.builder, self.lanes, self.tiles
+        b, block = kernel.builder, index(self.lanes * self.tiles)
         stride = b.mul(pitch, index(8))
-        outer = kernel.at(scratch, self.outer_pointers)
-        self.point(kernel, outer, source, target, stride)
-        whole = b.sdiv(words, index(lanes))
-        with kernel.loop(b.sdiv(b.add(whole, index(tiles - 1)), index(tiles))) as block:
-            done = b.mul(block, index(tiles))
-            left = b.sub(whole, done)
-            count = b.select(b.icmp_signed("<", left, index(tiles)), left, index(tiles))
-            self.evaluate(kernel, scratch, count, outer, b.mul(done, index(8 * lanes)))
-        done = b.mul(whole, index(lanes))
-        rest = b.sub(words, done)
-        with b.if_then(b.icmp_signed(">", rest, index(0))):
-            self.point_inside(kernel, scratch)
+        direct = b.mul(b.sdiv(words, index(self.lanes)), index(self.lanes))
+        if self.netlist.inputs <= MANY:
+            crowded = b.icmp_signed("==", b.and_(stride, index(CROWDED - 1)), index(0))
+            direct = b.select(crowded, index(0), direct)
+        self._point(kernel, scratch, source, target, stride)
+        with self._blocks(kernel, index(0), direct, block) as (done, count):
+            self._evaluate(kernel, scratch, count, b.mul(done, index(8)))
+        inputs, outputs = kernel.at(scratch, self.in_rows), kernel.at(scratch, self.out_rows)
+        width = b.mul(block, index(8))
+        self._point(kernel, scratch, inputs, outputs, width)
+        with self._blocks(kernel, direct, words, block) as (done, count):
             at = b.mul(done, index(8))
-            self._copy(kernel, kernel.at(scratch, self.in_rows), index(8 * lanes), kernel.at(source, at), stride,
-                       self.netlist.inputs, rest)
-            self.evaluate(kernel, scratch)
-            self._copy(kernel, kernel.at(target, at), stride, kernel.at(scratch, self.out_rows), index(8 * lanes),
-                       len(self.netlist.outputs), rest)
+            self._copy(kernel, inputs, width, kernel.at(source, at), stride, self.netlist.inputs, count)
+            self._evaluate(kernel, scratch, count, index(0))
+            self._copy(kernel, kernel.at(target, at), stride, outputs, width, len(self.netlist.outputs), count)
         return kernel.finish()
+
+    def _point(self, kernel: Kernel, scratch: Any, inputs: Any, outputs: Any, stride: Any) -> None:
+        self.point(kernel, kernel.at(scratch, self.outer_pointers), inputs, outputs, stride)
+
+    def _evaluate(self, kernel: Kernel, scratch: Any, words: Any, offset: Any) -> None:
+        """Evaluate the tiles that hold some words of the rows last pointed to."""
+        b = kernel.builder
+        tiles = b.sdiv(b.add(words, index(self.lanes - 1)), index(self.lanes))
+        self.evaluate(kernel, scratch, tiles, kernel.at(scratch, self.outer_pointers), offset)
+
+    @contextmanager
+    def _blocks(self, kernel: Kernel, start: Any, stop: Any, block: Any) -> Iterator[tuple[Any, Any]]:
+        """Loop over blocks of words: where each begins, and how many words it has."""
+        b = kernel.builder
+        with kernel.loop(b.sdiv(b.add(b.sub(stop, start), b.sub(block, index(1))), block)) as k:
+            done = b.add(start, b.mul(k, block))
+            left = b.sub(stop, done)
+            yield done, b.select(b.icmp_signed("<", left, block), left, block)
 
     def _copy(self, kernel: Kernel, target: Any, pitch: Any, source: Any, source_pitch: Any, rows: int,
               words: Any) -> None:

@@ -32,8 +32,8 @@ class Rows:
         row = 8 * self.lanes
         self.tiles = tiles
         self.in_rows = aligned_up(tiles * tile)
-        self.out_rows = self.in_rows + aligned_up(netlist.inputs * row)
-        self.inner_pointers = self.out_rows + aligned_up(len(netlist.outputs) * row)
+        self.out_rows = self.in_rows + aligned_up(tiles * netlist.inputs * row)
+        self.inner_pointers = self.out_rows + aligned_up(tiles * len(netlist.outputs) * row)
         self.outer_pointers = self.inner_pointers + aligned_up(8 * (netlist.inputs + len(netlist.outputs)))
         self.held_rows = self.outer_pointers + aligned_up(8 * (netlist.inputs + len(netlist.outputs)))
         self.done_row = self.held_rows + aligned_up(len(netlist.outputs) * row)
