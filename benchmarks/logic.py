@@ -6,7 +6,8 @@ Figures are AND gates of the file times patterns a second of processor time (the
 median and spread (lowest to highest) of rounds that alternate between the engines; all engines get the same rows of
 words (8 MB of them for voter, which a large cache holds) and all answers are compared. `bytes` is our call on one byte
 a bit, its packing included, beside a `packing` line that has the same ports and no gates, in rounds of their own: their
-64 MB would drive the rows of the others out of the cache. Verilator takes one pattern a step; it is left out where it is not installed.
+64 MB would drive the rows of the others out of the cache. Verilator takes one pattern a step; it is left out where it
+is not installed.
 """
 
 from __future__ import annotations

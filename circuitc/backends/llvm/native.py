@@ -75,6 +75,16 @@ class Library:
         return found
 
 
+class Working:
+    """Working memory of one call at a time, and the lists of pointers that the call is given."""
+
+    def __init__(self, size: int, inputs: int, outputs: int) -> None:
+        self._block = aligned_zeros(size)
+        self.inputs, self.outputs = (ctypes.c_uint64 * inputs)(), (ctypes.c_uint64 * outputs)()
+        self.start = address(self._block)
+        self.at_inputs, self.at_outputs = ctypes.addressof(self.inputs), ctypes.addressof(self.outputs)
+
+
 class NativeFunction:
     """The entry func of a module as native code.
 
@@ -97,36 +107,40 @@ class NativeFunction:
         self._scratch_bytes = scratch
         self._team = Team(threads)
         self._part = _samples_of_a_part(self.func)
-        self._inputs = ctypes.c_uint64 * max(1, len(self.func.inputs))
-        self._outputs = ctypes.c_uint64 * max(1, len(self.func.results))
-        self._pool: list[tuple[NDArray[np.uint8], int]] = []  # memory that no call holds; taking, giving is atomic
+        self._names = tuple(p.name for p in self.func.results)
+        self._outputs = len(self.func.outputs)
+        self._pool: list[Working] = []  # memory that no call holds; taking, giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
-        ports = self.func.inputs
-        if len(values) > len(ports):
-            raise error(f"@{self.func.name} takes {len(ports)} inputs, got {len(values)}")
-        results = self.run({**{p.name: v for p, v in zip(ports, values, strict=False)}, **named})
-        answers = tuple(results[p.name] for p in self.func.outputs)
-        return answers[0] if len(answers) == 1 else answers
+        answers = self._run(self.arguments.arrays(values, named), None)
+        return answers[0] if self._outputs == 1 else tuple(answers[:self._outputs])
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
-        arrays, plan = self.arguments.shaped(inputs)
-        batch, steps = plan.batch, plan.steps
-        initial = self.initial(batch, dict(state or {})) if state or self._has_free else None
+        return dict(zip(self._names, self._run(self.arguments.arrays((), inputs), state), strict=True))
+
+    def _run(self, arrays: list[Raw], state: Mapping[str, Any] | None) -> list[Raw]:
+        """Call on arrays in port order, and answer all results in order."""
+        plan = self.arguments.plan(arrays)
+        initial = self.initial(plan.batch, dict(state or {})) if state or self._has_free else None
         outputs, places = self.arguments.room(plan)
 
         def part(start: int, stop: int) -> None:
-            whole = stop - start == batch
-            given = self.arguments.compact(arrays if whole else [a[start:stop] for a in arrays])
-            made = places if whole else [address(o[start:stop]) for o in outputs]
-            scratch = self._lend()
-            self._call("run", scratch[1], stop - start, steps, self._inputs(*map(address, given)),
-                       self._outputs(*made), None if initial is None else address(initial[start:stop]))
-            self._pool.append(scratch)
-        self._team.each(batch, self._part, part)
-        return self.arguments.named(outputs)
+            self._run_part(stop - start, plan.steps, [a[start:stop] for a in arrays],
+                           [address(o[start:stop]) for o in outputs], None if initial is None else initial[start:stop])
+        if self._team.threads == 1:
+            self._run_part(plan.batch, plan.steps, arrays, places, initial)
+        else:
+            self._team.each(plan.batch, self._part, part)
+        return self.arguments.answers(outputs)
+
+    def _run_part(self, batch: int, steps: int, arrays: list[Raw], places: list[int], initial: Raw | None) -> None:
+        memory = self._lend()
+        memory.inputs[:], memory.outputs[:] = self.arguments.compact(arrays), places
+        self._call("run", memory.start, batch, steps, memory.at_inputs, memory.at_outputs,
+                   None if initial is None else address(initial))
+        self._pool.append(memory)
 
     def packed(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Evaluate a netlist body: uint64[body input bits, n] -> uint64[body output bits, n], 64 samples a word.
@@ -144,10 +158,10 @@ class NativeFunction:
         pitch = words.shape[1]
 
         def part(start: int, stop: int) -> None:
-            scratch = self._lend()
-            self._call("packed_rows", scratch[1], stop - start, pitch, words.ctypes.data + 8 * start,
-                       out.ctypes.data + 8 * start)
-            self._pool.append(scratch)
+            memory = self._lend()
+            self._call("packed_rows", memory.start, stop - start, pitch, address(words) + 8 * start,
+                       address(out) + 8 * start)
+            self._pool.append(memory)
         if out.size:
             self._team.each(pitch, PART // 64, part)
         return out
@@ -156,21 +170,21 @@ class NativeFunction:
         """Make a machine of `batch` samples that keeps its registers from step to step."""
         return NativeStepper(self, batch, dict(state or {}))
 
-    def _lend(self) -> tuple[NDArray[np.uint8], int]:
+    def _lend(self) -> Working:
         """Lend working memory for one call; threads that call at the same time get memory of their own."""
         if self._pool:
             return self._pool.pop()
-        memory = aligned_zeros(max(64, self._scratch_bytes))
-        return memory, memory.ctypes.data
+        return Working(max(64, self._scratch_bytes), len(self.func.inputs), len(self.func.results))
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
         def part(start: int, stop: int) -> None:
-            scratch = self._lend()
-            self._call("step", scratch[1], address(records[start:stop]), stop - start,
-                       self._inputs(*(address(a[start:stop]) for a in inputs)),
-                       self._outputs(*(address(a[start:stop]) for a in outputs)))
-            self._pool.append(scratch)
+            memory = self._lend()
+            memory.inputs[:] = [address(a[start:stop]) for a in inputs]
+            memory.outputs[:len(outputs)] = [address(a[start:stop]) for a in outputs]
+            self._call("step", memory.start, address(records[start:stop]), stop - start, memory.at_inputs,
+                       memory.at_outputs)
+            self._pool.append(memory)
         self._team.each(len(records), self._part, part)
 
     def _call(self, name: str, *arguments: Any) -> None:
