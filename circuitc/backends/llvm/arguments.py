@@ -61,13 +61,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What follows from the shapes of a call's inputs: samples, steps, and where results lie in shared memory."""
+    """What follows from the shapes and dtypes of a call's inputs: samples, steps, where results lie in shared memory.
+
+    `as_is` says that inputs of these dtypes are stored as they come.
+    """
 
     batch: int
     steps: int
     shapes: tuple[tuple[int, ...], ...]   # of the results
     starts: tuple[int, ...]
     size: int                             # in bytes
+    as_is: bool
 
 
 class Arguments:
@@ -77,10 +81,9 @@ class Arguments:
         self.func = func
         self.inputs = tuple(_taken(func, p) for p in func.inputs)
         self.results = tuple(_given(func, p) for p in func.results)
-        self._as_is = all(g.as_is for g in self.results)
         self._names = tuple(p.name for p in func.inputs)
         self._known = frozenset(self._names)
-        self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
 
     def arrays(self, values: Sequence[Any], named: Mapping[str, Any]) -> list[Raw]:
         """Give the inputs of a call, by position and by name, as arrays in port order."""
@@ -94,14 +97,14 @@ class Arguments:
         return [np.asarray(v) for v in values]
 
     def plan(self, arrays: Sequence[Raw]) -> Plan:
-        """Give what follows from the shapes of a call's inputs."""
-        shapes = tuple([a.shape for a in arrays])
-        plan = self._plans.get(shapes)
+        """Give what follows from the shapes and dtypes of a call's inputs."""
+        key = tuple([(a.shape, a.dtype) for a in arrays])
+        plan = self._plans.get(key)
         if plan is None:
             plan = self._plan(arrays)
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            self._plans[shapes] = plan
+            self._plans[key] = plan
         return plan
 
     def _refuse_names(self, inputs: Mapping[str, Any]) -> None:
@@ -124,14 +127,12 @@ class Arguments:
         for g in self.results:
             ends.append(aligned_up(ends[-1] + batch * (steps if g.stepped else 1) * g.size))
         shapes = tuple((batch, steps, *g.shape) if g.stepped else (batch, *g.shape) for g in self.results)
-        return Plan(batch, steps, shapes, tuple(ends[:-1]), ends[-1])
+        as_is = all(a.dtype == taken.as_is for a, taken in zip(arrays, self.inputs, strict=True))
+        return Plan(batch, steps, shapes, tuple(ends[:-1]), ends[-1], as_is)
 
     def room(self, plan: Plan) -> tuple[list[Raw], list[int]]:
         """Make room for the results, and say where each lies. Small results share one piece of memory."""
-        if len(self.results) == 1:
-            output = np.empty(plan.shapes[0], self.results[0].dtype)
-            return [output], [address(output)]
-        if plan.size > _SHARED:
+        if plan.size > _SHARED or len(self.results) == 1:
             outputs = [np.empty(shape, g.dtype) for g, shape in zip(self.results, plan.shapes, strict=True)]
             return outputs, [address(o) for o in outputs]
         block = np.empty(plan.size, np.uint8)
@@ -152,8 +153,6 @@ class Arguments:
 
     def answers(self, stored: list[Raw]) -> list[Raw]:
         """Give results in Python's dtypes."""
-        if self._as_is:
-            return stored
         return [o if g.as_is else o.astype(g.raw) for g, o in zip(self.results, stored, strict=True)]
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from circuitc.diagnostics import Diagnostic
 from circuitc.ir import Func, Graph, Node
 
-from . import contract, reductions, structure
+from . import contract, lookups, reductions, structure
 from .body import Body
 from .calls import call
 from .functions import ELEMENTWISE, ON_EXACT_TYPES
@@ -17,7 +17,7 @@ Emit = Callable[[Body, int, Node], None]
 
 LOWERINGS: Mapping[str, Emit] = MappingProxyType({
     "constant": Body.constant, "call": call,
-    **dict.fromkeys(ELEMENTWISE, Body.map), "table": Body.map,
+    **dict.fromkeys(ELEMENTWISE, Body.map), "table": lookups.table,
     "reshape": structure.reshape, "transpose": structure.transpose, "broadcast": structure.broadcast,
     "slice": structure.slice_, "window": structure.window, "element": structure.element,
     "concat": structure.concat, "stack": structure.stack, "pad": structure.pad,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -15,7 +15,7 @@ from circuitc.diagnostics import CircuitError, error, nearest
 from circuitc.ir import Func, Module, Netlist
 
 from . import target as targets
-from .arguments import Arguments, Raw, address
+from .arguments import Arguments, Plan, Raw, address
 from .func import write_program
 from .lowering import refusals
 from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
@@ -108,17 +108,40 @@ class NativeFunction:
         self._team = Team(threads)
         self._part = _samples_of_a_part(self.func)
         self._names = tuple(p.name for p in self.func.results)
+        self._is_simple = self._team.threads == 1 and len(self._names) == 1 and not self._has_free
         self._outputs = len(self.func.outputs)
         self._pool: list[Working] = []  # memory that no call holds; taking, giving is atomic
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Call on raw numbers, by position or by name."""
-        answers = self._run(self.arguments.arrays(values, named), None)
+        arrays = self.arguments.arrays(values, named)
+        if self._is_simple:
+            plan = self.arguments.plan(arrays)
+            if plan.as_is:
+                return self._run_simple(plan, arrays)
+        answers = self._run(arrays, None)
         return answers[0] if self._outputs == 1 else tuple(answers[:self._outputs])
 
     def run(self, inputs: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> dict[str, Raw]:
         """Call on raw numbers by port name; see `circuitc.ir.run` for the shapes and for `state`."""
         return dict(zip(self._names, self._run(self.arguments.arrays((), inputs), state), strict=True))
+
+    def _run_simple(self, plan: Plan, arrays: list[Raw]) -> Raw:
+        """Make a call that has one result and whose inputs are stored as they come; what small calls are, in one piece.
+        """
+        (result,) = self.arguments.results
+        output = np.empty(plan.shapes[0], result.dtype)
+        memory = self._lend()
+        for k, array in enumerate(arrays):
+            if not array.flags.c_contiguous:
+                array = arrays[k] = np.ascontiguousarray(array)  # kept until the call ends
+            memory.inputs[k] = address(array)
+        memory.outputs[0] = address(output)
+        status = self._functions["run"](memory.start, plan.batch, plan.steps, memory.at_inputs, memory.at_outputs, None)
+        self._pool.append(memory)
+        if status:
+            self._refuse(status)
+        return output if result.as_is else output.astype(result.raw)
 
     def _run(self, arrays: list[Raw], state: Mapping[str, Any] | None) -> list[Raw]:
         """Call on arrays in port order, and answer all results in order."""
@@ -172,9 +195,10 @@ class NativeFunction:
 
     def _lend(self) -> Working:
         """Lend working memory for one call; threads that call at the same time get memory of their own."""
-        if self._pool:
+        try:
             return self._pool.pop()
-        return Working(max(64, self._scratch_bytes), len(self.func.inputs), len(self.func.results))
+        except IndexError:
+            return Working(max(64, self._scratch_bytes), len(self.func.inputs), len(self.func.results))
 
     def step(self, records: NDArray[np.uint8], inputs: Sequence[Raw], outputs: Sequence[Raw]) -> None:
         """Take one step of each sample on compact arrays; register records are read and replaced."""
@@ -190,7 +214,10 @@ class NativeFunction:
     def _call(self, name: str, *arguments: Any) -> None:
         status = self._functions[name](*arguments)
         if status:
-            raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
+            self._refuse(status)
+
+    def _refuse(self, status: int) -> NoReturn:
+        raise error(self._sites[status - 1], help="use overflow=saturate, or a wider type")
 
     def initial(self, batch: int, state: dict[str, Any]) -> NDArray[np.uint8] | None:
         """Lay out the registers of each sample, or None where all start as the program says."""

@@ -26,6 +26,7 @@ from .semiring import Sums
 
 ROWS = 6         # with 4 vectors of outputs these are 24 sums of 32 registers, with 2 they are 12 of 16
 _UNDER_WAY = 8   # sums that a matrix-vector product keeps going: two multipliers of latency 4
+_NEAR = 64 << 10  # bytes of a matrix that lie in the first cache, mostly: then latency limits, else what is read
 _WEIGHTS, _CORRECTION, _PACKED = -1, -2, -3  # leaves that are no operands
 
 
@@ -75,7 +76,8 @@ class _Tiles:
 
     def write(self) -> None:
         p = self.plan.packed
-        abreast = max(1, _UNDER_WAY // (p.vectors * self.rows))
+        near = p.data.nbytes <= _NEAR
+        abreast = max(1, _UNDER_WAY // (p.vectors * self.rows)) if near else 1
         many, single = divmod(p.full, abreast)
         width = p.vectors * self.form.lanes
         if many:
