@@ -267,7 +267,7 @@ def test_a_large_layer_compiles_as_loops() -> None:
     from circuitc.backends.llvm.unit import Unit
 
     sizes: list[int] = []
-    for rows, columns in ((256, 392), (1024, 1568)):
+    for rows, columns in ((512, 784), (2048, 3136)):
         unit = Unit(linear(rows, columns, "i8", "dense", np.random.default_rng(0)), host(), "c", by_address=True)
         write_program(unit)
         sizes.append(str(unit.module).count("\n"))

@@ -193,3 +193,49 @@ def test_sparse_slices_read_every_number_once() -> None:
                 for lane in range(16):
                     np.add.at(again[16 * s + lane], place[lane], packed.values[step, lane])
         assert np.array_equal(again[:37], weights)
+
+
+@pytest.mark.parametrize("cpu", [None, *CPUS[4:]])
+@pytest.mark.parametrize("block", [(4, 64), (4, 16), (3, 5)])
+@pytest.mark.parametrize("sizes", [(512, 128), (200, 70)])
+def test_blocks_of_zeros_are_left_out(sizes: tuple[int, int], block: tuple[int, int], cpu: str | None) -> None:
+    """Whole panels may be zero, and panels of an odd number of steps; outputs need not fill the last one."""
+    rng = np.random.default_rng(sizes)
+    outputs, inputs = sizes
+    for share, signed in ((0.0, "i"), (0.4, "i"), (0.4, "u")):
+        kept = rng.random((-(-outputs // block[1]), -(-inputs // block[0]))) < share
+        mask = np.repeat(np.repeat(kept, block[1], axis=0), block[0], axis=1)[:outputs, :inputs]
+        weights = rng.integers(-128, 128, sizes) * mask
+        b, x = Builder(), parse_type(f"{signed}8[{inputs}]")
+        given_ = b.input("x", x)
+        matrix = b.constant(Constant(parse_type(f"i8[{outputs},{inputs}]"), weights))
+        y = b.apply("contract", matrix, given_, spec="ij,j->i")
+        assert_same(module_of(Func("f", (Port("x", x),), (Port("y", b.type(y)),), b.finish([y]))), cpu, rng, 3)
+
+
+def test_which_zeros_are_left_out() -> None:
+    """Blocks as wide as a panel are worth it, single zeros and narrow blocks of a small matrix are not."""
+    from circuitc.backends.llvm.memory import I8, I32
+    from circuitc.backends.llvm.panels import Form, panels_of
+    from circuitc.backends.llvm.product_kept import Kept, without_zeros
+    from circuitc.backends.llvm.product_plan import Axes, Plan
+
+    rng = np.random.default_rng(0)
+    form = Form("bytes", 16, 4, I32, I8)
+
+    def packed(outputs: int, block: tuple[int, int]) -> Any:
+        kept = rng.permuted(np.tile([True, False], (128 // block[0] + 1) // 2))[:128 // block[0]]
+        mask = np.stack([np.repeat(rng.permuted(kept), block[0]) for _ in range(outputs // block[1])])
+        weights = rng.integers(1, 100, (outputs, 128)) * np.repeat(mask, block[1], axis=0)
+        columns, row = Axes((128,), (1,)), Axes((), ())
+        panels = panels_of(weights, form, 4)
+        view: Any = None
+        return without_zeros(Plan(0, view, Axes((outputs,), (1,)), row, row, columns, "i", "", form, panels)).packed
+
+    wide, narrow = packed(128, (4, 64)), packed(512, (4, 16))
+    assert isinstance(wide, Kept)
+    assert (wide.vectors, len(wide.words), wide.data.nbytes) == (4, 32, 128 * 64)
+    assert isinstance(narrow, Kept)
+    assert narrow.vectors == 1
+    assert not isinstance(packed(128, (4, 16)), Kept)
+    assert not isinstance(packed(512, (1, 1)), Kept)

@@ -121,6 +121,11 @@ class Body:
         self._blocks[offset], self._holders[offset] = size, 0
         return View(self.kernel.at(self.scratch, offset), row_major(t), t, offset)
 
+    def lasting(self, t: Type) -> View:
+        """Make room that nothing else in this body uses: it keeps its content from step to step, and begins as any."""
+        self._top += aligned_up(bytes_of(t))
+        return View(self.kernel.at(self.scratch, self._top - aligned_up(bytes_of(t))), row_major(t), t)
+
     def hold(self, value: int, held: Held) -> None:
         """Remember where a value is; scalars move to registers."""
         if isinstance(held, View) and not held.type.rank:

@@ -75,7 +75,8 @@ class _Lookup:
         self.kernel, self.out = loops.kernel, loops.out.type
         self.size, self.pieces, _ = shape
         self.kind = element_type(loops.views[0].type)
-        self.target, self.source, self.entries = loops.kernel.arguments[0], loops.views[0].pointer, loops.views[1].pointer
+        self.target = loops.kernel.arguments[0]
+        self.source, self.entries = loops.views[0].pointer, loops.views[1].pointer
 
     def write(self, count: int) -> None:
         k = self.kernel

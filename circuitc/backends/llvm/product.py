@@ -18,7 +18,8 @@ from circuitc.ir.ops.reductions import Subscripts
 
 from .body import Body, Leaf, Loops, View, offset_of
 from .kernel import index, number
-from .memory import ALIGN, I8, I32, element_type, is_signed, storage_bits
+from .memory import ALIGN, I8, I32, I64, element_type, is_signed, storage_bits
+from .product_kept import Kept, pairs_of, sum_pairs, without_zeros
 from .product_plan import Axes, Plan, planned, row_major_steps
 from .product_rows import lies_in_words, pack_rows
 from .reductions import REASSOCIATE
@@ -26,8 +27,9 @@ from .semiring import Sums
 
 ROWS = 6         # with 4 vectors of outputs these are 24 sums of 32 registers, with 2 they are 12 of 16
 _UNDER_WAY = 8   # sums that a matrix-vector product keeps going: two multipliers of latency 4
-_NEAR = 64 << 10  # bytes of a matrix that lie in the first cache, mostly: then latency limits, else what is read
-_WEIGHTS, _CORRECTION, _PACKED = -1, -2, -3  # leaves that are no operands
+_NEAR = 64 << 10  # bytes of a matrix of which much lies in the first cache: latency limits, else what is read
+_SWINGS = range(32 << 10, 128 << 10)  # bytes of a matrix that the first cache holds in part, see `_Tiles._turn`
+_WEIGHTS, _CORRECTION, _PACKED, _TURN, _STARTS, _WORDS = range(-1, -7, -1)  # leaves that are no operands
 
 
 def contract_product(body: Body, node: Node, subs: Subscripts, sums: Sums, out: View) -> bool:
@@ -35,12 +37,17 @@ def contract_product(body: Body, node: Node, subs: Subscripts, sums: Sums, out: 
     plan = planned(body, node, subs, sums, out)
     if plan is None:
         return False
+    plan = without_zeros(plan)
     source, rows, summed = _activations(body, plan)
     leaves: dict[int, Leaf] = {_WEIGHTS: _data(body, plan.packed.data), _PACKED: source}
     if plan.form.correction is not None:
         leaves[_CORRECTION] = _data(body, plan.form.correction.astype(np.int32))
     if sums.init is not None:
         leaves[node.operands[-1]] = body.leaf(node.operands[-1])
+    if isinstance(plan.packed, Kept):
+        leaves |= {_STARTS: _data(body, plan.packed.starts), _WORDS: _data(body, plan.packed.words)}
+    if plan.rows.count == 1 and plan.packed.data.nbytes in _SWINGS:
+        leaves[_TURN] = body.lasting(fixed(32, 0, (1,)))
     with Loops(body, out, leaves, "product", shape=(), joined=False) as loops:
         _Tiles(loops, plan, sums, node, subs, rows, summed).write()
     if source is not plan.view:
@@ -76,18 +83,44 @@ class _Tiles:
 
     def write(self) -> None:
         p = self.plan.packed
-        near = p.data.nbytes <= _NEAR
-        abreast = max(1, _UNDER_WAY // (p.vectors * self.rows)) if near else 1
+        abreast = self._abreast()
         many, single = divmod(p.full, abreast)
         width = p.vectors * self.form.lanes
         if many:
+            first, step = self._turn(many)
             with self.kernel.loop(many) as k:
-                self._panels(self.kernel.builder.mul(k, index(abreast)), abreast, p.vectors, abreast * width)
+                at = self.kernel.builder.add(first, self.kernel.builder.mul(k, step))
+                self._panels(self.kernel.builder.mul(at, index(abreast)), abreast, p.vectors, abreast * width)
         if single:
             with self.kernel.loop(p.full, p.full - single) as k:
                 self._panels(k, 1, p.vectors, width)
         if p.rest:
             self._panels(index(p.full), 1, p.last, p.rest)
+
+    def _abreast(self) -> int:
+        """Choose how many panels are multiplied at a time."""
+        p = self.plan.packed
+        if isinstance(p, Kept):
+            return 1
+        if p.data.nbytes > (_SWINGS.start if p.full < 4 else _NEAR):
+            return 1
+        sums = p.vectors * self.rows
+        even = [n for n in range(1, 2 * _UNDER_WAY // sums + 1) if p.full % n == 0 and n * sums >= _UNDER_WAY]
+        return max(even, default=max(1, _UNDER_WAY // sums))
+
+    def _turn(self, many: int) -> tuple[Any, Any]:
+        """Give the first of many panels and the step to the next: forward, or every other time backward.
+
+        A matrix that is larger than the first cache drives itself out of it, read from first to last step after step.
+        Read to and fro, what was read last is still there.
+        """
+        if _TURN not in self.loops.views or many == 1:
+            return index(0), index(1)
+        b, place = self.kernel.builder, self.loops.views[_TURN].pointer
+        turn = b.xor(self.kernel.load(place, I32), number(32, 1))
+        b.store(turn, place)
+        back = b.zext(b.and_(turn, number(32, 1)), I64)
+        return b.mul(back, index(many - 1)), b.sub(index(1), b.mul(back, index(2)))
 
     def _panels(self, first: Any, abreast: int, vectors: int, outputs: int) -> None:
         """Multiply all rows with `abreast` panels from `first` on, a tile of rows at a time."""
@@ -96,7 +129,9 @@ class _Tiles:
         tile = kernel.slot(self.form.lane, self.rows * width)
         with kernel.loop(-(-self.plan.rows.count // self.rows)) as t:
             places = [self._row(t, index(s)) for s in range(self.rows)]
-            for k, slot in enumerate(self._multiply(first, places, abreast, vectors)):
+            kept = isinstance(self.plan.packed, Kept)
+            slots = self._multiply_kept(first) if kept else self._multiply(first, places, abreast, vectors)
+            for k, slot in enumerate(slots):
                 b.store(kernel.load(slot, self.kind), kernel.at(tile, k * self.form.lanes, self.form.lane))
             with kernel.loop(self.rows) as s, kernel.loop(outputs) as j:
                 place = kernel.at(tile, b.add(b.mul(s, index(width)), j), self.form.lane)
@@ -132,6 +167,18 @@ class _Tiles:
                     slot = slots[r * len(loaded) + v]
                     b.store(self._step(kernel.load(slot, self.kind), w, xs), slot)
         return slots
+
+    def _multiply_kept(self, panel: Any) -> list[Any]:
+        """Sum a panel's kept steps for the one row there is; answer slots of sums [vector]."""
+        kernel, b, kept, views = self.kernel, self.kernel.builder, self.plan.packed, self.loops.views
+        assert isinstance(kept, Kept)
+        starts, words, weights, x = (views[k].pointer for k in (_STARTS, _WORDS, _WEIGHTS, _PACKED))
+        even, odd = slots = [[self._slot() for _ in range(kept.vectors)] for _ in (0, 1)]
+        pairs = pairs_of(kernel, kept, self.form, starts, words, weights, panel)
+        sum_pairs(kernel, kept, self.form, pairs, x, slots)
+        for slot, other in zip(even, odd, strict=True):
+            b.store(b.add(kernel.load(slot, self.kind), kernel.load(other, self.kind)), slot)
+        return even
 
     @property
     def _per_lane(self) -> int:
