@@ -4,15 +4,17 @@
     python benchmarks/lattice.py --data mnist.npz --epochs 1           # with it too; needs torch (circuitc[gradient])
     python benchmarks/lattice.py --data mnist.npz --exact              # int8: interpreter against native code
     python benchmarks/lattice.py --data mnist.npz --epochs 1 --together --models seed0.json seed1.json seed2.json
-    python benchmarks/lattice.py --together --hardware --models digits0.json ...   # scikit-learn's 8 x 8 digits
+    python benchmarks/lattice.py --data mnist.npz --together --latency --luts 64 --models seed0.json ...
+    python benchmarks/lattice.py --luts 0 --models digits.json        # scikit-learn's 8 x 8 digits
 
 The networks are those of examples/10_row_rnn, or others that its train.py made. Accuracy is on the 10,000 test digits,
 computed by native code. Bytes are those of all weights of layers at 8 bits: where some are pruned, the others and one
 bit a weight that says which. Fine-tuning is on the first `--train` pictures. With `--together` a row is the mean over
 the networks and the largest distance to it; the seed of chance and of fine-tuning is the network's number.
-`decided` is the share of the mask that the lattice decided, and not magnitude or centrality. With `--hardware` a row
-also has the latency of one int8 digit in native code as a ratio to the whole network's (medians of interleaved calls),
-and the LUT6 of the int8 design emitted whole (`if -K 6` on Yosys's AIG, as `circuitc report` counts).
+`decided` is the share of the mask that the lattice decided, and not magnitude or centrality. With `--latency` a row
+also has the time of one int8 digit in native code: microseconds, and the ratio to the whole network's (medians of
+interleaved calls). With `--luts` it has the LUT6 of the int8 design, folded by `fold-hardware{reuse=...}` or, with 0,
+emitted whole (`if -K 6` on Yosys's AIG, as `circuitc report` counts).
 """
 
 from __future__ import annotations
@@ -58,26 +60,28 @@ class Digits:
     def int8(self, module: Module) -> Module:
         return run_passes(module, QUANTIZE, calibration=self.calibration)
 
-    def latency(self, module: Module, whole: Module) -> float:
-        """Give how long one digit takes, as a share of the whole network's time."""
+    def latency(self, module: Module, whole: Module) -> tuple[float, float]:
+        """Give the microseconds that one digit takes, and their share of the whole network's."""
         calls: list[Any] = [circuitc.jit(run_passes(self.int8(m), "narrow")) for m in (module, whole)]
         one = self.test[:1]
-        times = [[timed(call, one) for call in calls] for _ in range(400)]
-        return float(np.median([a / b for a, b in times]))
+        times = np.array([[timed(call, one) for call in calls] for _ in range(400)])
+        return float(np.median(times[:, 0])), float(np.median(times[:, 0] / times[:, 1]))
 
-    def luts(self, module: Module) -> float:
-        """Count the tables of the int8 design with all products at once, small tables of functions."""
+    def luts(self, module: Module, reuse: int) -> float:
+        """Count the tables of the int8 design, with small tables of functions."""
         small = run_passes(module, QUANTIZE.replace("}", ",functions=8,table=8},narrow"), calibration=self.calibration)
-        build = circuitc.compile(small, "verilog", verify=False, options={"vectors": "0"})
+        folded = run_passes(small, f"fold-hardware{{reuse={reuse}}}", check=None) if reuse else small
+        build = circuitc.compile(folded, "verilog", verify=False, options={"vectors": "0"})
         return count_luts(build.artefacts[build.main].decode(), build.ports["module"],
-                          clock=build.ports["clock"]["name"], seconds=900, apart=False).luts
+                          clock=build.ports["clock"]["name"], seconds=3600, apart=False).luts
 
 
-def timed(call: Any, x: Any) -> float:
+def timed(call: Any, x: Any, calls: int = 4) -> float:
+    """Give microseconds a call."""
     start = time.perf_counter()
-    for _ in range(4):
+    for _ in range(calls):
         call(x)
-    return time.perf_counter() - start
+    return (time.perf_counter() - start) / calls * 1e6
 
 
 def size(module: Module) -> tuple[float, int]:
@@ -101,9 +105,11 @@ def row(digits: Digits, models: list[Module], method: str, given: argparse.Names
     facts = [m.facts["passes"][-1]["facts"].get("lattice") if method else None for m in pruned]
     cells = [method or "dense", f"{share:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
              spread([digits.accuracy(digits.int8(m)) for m in pruned])]
-    if given.hardware:
-        cells += [spread([digits.latency(m, whole) for m, whole in zip(pruned, models, strict=True)]),
-                  spread([digits.luts(m) for m in pruned], 0)]
+    if given.latency:
+        times = [digits.latency(m, whole) for m, whole in zip(pruned, models, strict=True)]
+        cells += [spread([t for t, _ in times], 1), spread([r for _, r in times], 2)]
+    if given.luts is not None:
+        cells.append(spread([digits.luts(m, given.luts) for m in pruned], 0))
     if given.epochs:
         from circuitc.learn.finetune import finetune
         tuned = [finetune(m, {"row": digits.x[:given.train]}, digits.y[:given.train], epochs=given.epochs, rate=2e-3,
@@ -128,7 +134,8 @@ def exact(digits: Digits, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="without it the pictures are scikit-learn's digits")
-    parser.add_argument("--hardware", action="store_true", help="latency and tables too; for small networks")
+    parser.add_argument("--latency", action="store_true", help="the time of an int8 digit too; on a quiet machine")
+    parser.add_argument("--luts", type=int, metavar="REUSE", help="tables too, folded so often; 0 for small networks")
     parser.add_argument("--models", nargs="+", type=Path, default=[EXAMPLE / "mnist_rnn.json",
                                                                    EXAMPLE / "mnist_lstm.json"])
     parser.add_argument("--together", action="store_true", help="the models are one network, by several seeds")
@@ -146,7 +153,7 @@ def main() -> None:
     for paths in [given.models] if given.together else [[path] for path in given.models]:
         models = [circuitc.load(path) for path in paths]
         print(f"\n{paths[0].stem}, {len(paths)} seeds: pruned, zeros, bytes, float, int8"
-              + (", latency, tables" if given.hardware else "")
+              + (", us a digit, ratio" if given.latency else "") + (", tables" if given.luts is not None else "")
               + (", tuned, tuned int8" if given.epochs else "") + ", irreducible and decided", flush=True)
         for method in given.methods:
             print(row(digits, models, method, given), flush=True)

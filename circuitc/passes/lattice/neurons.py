@@ -116,8 +116,8 @@ def _reached(graph: Graph, value: Value, ends: Mapping[Value, int]) -> int | Non
 
 
 def matrix_of(constant: Constant, axis: int) -> Any:
-    """Give weights as a matrix of one row a neuron, [neurons, whatever is summed over]."""
-    array = np.moveaxis(constant.array.astype(np.float64), axis, 0)
+    """Give weights as a matrix of one row a neuron, [neurons, whatever is summed over]; a number is 1 x 1."""
+    array = np.moveaxis(constant.array.astype(np.float64).reshape(constant.type.shape or (1,)), axis, 0)
     return array.reshape(len(array), -1)
 
 
