@@ -73,7 +73,8 @@ class Digits:
 
     def luts(self, module: Module, reuse: int) -> float:
         """Count the tables of the integer design, with small tables of functions."""
-        small = run_passes(module, self.quantize.replace("}", ",functions=8,table=8},narrow"), calibration=self.calibration)
+        options = self.quantize.replace("}", ",functions=8,table=8},narrow")
+        small = run_passes(module, options, calibration=self.calibration)
         folded = run_passes(small, f"fold-hardware{{reuse={reuse}}}", check=None) if reuse else small
         build = circuitc.compile(folded, "verilog", verify=False, options={"vectors": "0"})
         return count_luts(build.artefacts[build.main].decode(), build.ports["module"],
@@ -124,7 +125,8 @@ def row(digits: Digits, models: list[Module], method: str, given: argparse.Names
         tuned = [finetune(m, {"row": digits.x[:given.train]}, digits.y[:given.train], epochs=given.epochs, rate=2e-3,
                           weight_bits=bits, activation_bits=bits, seed=s) for s, m in enumerate(pruned)]
         assert all(abs(size(m)[0] - share) < 1e-3 for m in tuned)
-        cells += [spread([digits.accuracy(m) for m in tuned]), spread([digits.accuracy(digits.integers(m)) for m in tuned])]
+        cells += [spread([digits.accuracy(m) for m in modules])
+                  for modules in (tuned, [digits.integers(m) for m in tuned])]
     cells.append("-" if facts[0] is None else ", ".join(
         f"{f['irreducible']}/{f['neurons']}: {f['decided_share']:.3f}" for f in facts if f is not None))
     return "| " + " | ".join(cells) + " |"

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from circuitc.diagnostics import error
 
+NEURONS = "neurons"
 _MOST = 1 << 16
 
 
 def read_block(text: str) -> tuple[int, int]:
-    """Read `IxO` as inputs and outputs of a block; nothing is a single weight."""
-    if not text:
+    """Read `IxO` as inputs and outputs of a block; nothing, or NEURONS, leaves weights alone."""
+    if text in ("", NEURONS):
         return 1, 1
     found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(0 < side <= _MOST for side in sides):
-        raise error(f"prune: a block is inputs x outputs such as 4x16, each 1 to {_MOST}, got {text!r}")
+        raise error(f"prune: a block is inputs x outputs such as 4x16, each 1 to {_MOST}, or neurons, got {text!r}")
     return sides
 
 
@@ -45,4 +46,4 @@ def _starts(shape: tuple[int, ...], block: tuple[int, int]) -> tuple[NDArray[np.
     return np.arange(0, shape[0], outputs), np.arange(0, shape[1], inputs)
 
 
-__all__ = ["pooled", "read_block", "spread"]
+__all__ = ["NEURONS", "pooled", "read_block", "spread"]

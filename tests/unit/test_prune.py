@@ -150,7 +150,7 @@ def test_auto_chooses_by_bytes() -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ("prune{sparsity=1.0}", "below 1"), ("prune{n=4,m=4}", "n is above 0"),
     ("prune{method=nm,scope=global}", "each layer"), ("prune{block=4}", "inputs x outputs such as 4x16"),
-    ("prune{block=0x4}", "inputs x outputs"), ("prune{block=99999x4}", "1 to 65536"),
+    ("prune{block=0x4}", "or neurons"), ("prune{block=99999x4}", "1 to 65536"),
     ("prune{method=structured,block=4x16}", "takes no block"),
     ("sparsify{above=2.0}", "above is 0 to 1")])
 def test_refuses(text: str, says: str) -> None:

@@ -58,6 +58,32 @@ class Neurons:
         return found
 
 
+def neuron_norms(neurons: Neurons, matrices: Mapping[Value, NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Give the Euclidean norm of all weights into and out of each neuron, [neurons] a group, 1 for the largest."""
+    squares = [np.zeros(size) for size in neurons.sizes]
+    for layer in neurons.layers:
+        square = matrices[layer.value] ** 2
+        if layer.target is not None:
+            squares[layer.target] += square.sum(axis=1).reshape(layer.gates, -1).sum(axis=0)
+        if layer.source is not None:
+            squares[layer.source] += square.sum(axis=0)
+    return [np.sqrt(s / (s.max() or 1)) for s in squares]
+
+
+def neuron_masks(neurons: Neurons, matrices: Mapping[Value, Any],
+                 kept: Mapping[int, NDArray[np.bool_]]) -> dict[Value, NDArray[np.bool_]]:
+    """Give the weights of each layer's matrix that lie between neurons (or ports) that are kept, by group."""
+    masks: dict[Value, NDArray[np.bool_]] = {}
+    for layer in neurons.layers:
+        mask = np.ones(matrices[layer.value].shape, bool)
+        if layer.target is not None:
+            mask &= np.tile(kept[layer.target], layer.gates)[:, None]
+        if layer.source is not None:
+            mask &= kept[layer.source]
+        masks[layer.value] = mask
+    return masks
+
+
 def find_neurons(func: Func, graph: Graph, matrices: Mapping[Value, tuple[int, int]]) -> Neurons | None:
     """Find the groups of neurons of a func and its layers, given the shape [rows, columns] of each; None without any.
 
@@ -121,4 +147,4 @@ def matrix_of(constant: Constant, axis: int) -> Any:
     return array.reshape(len(array), -1)
 
 
-__all__ = ["Layer", "Neurons", "find_neurons", "matrix_of"]
+__all__ = ["Layer", "Neurons", "find_neurons", "matrix_of", "neuron_masks", "neuron_norms"]
