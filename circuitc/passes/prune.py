@@ -14,7 +14,9 @@ from circuitc.ir import Builder, Constant, Func, Graph, Module, Node, Value, reb
 from .base import Context, Pass
 from .check import measure
 from .lattice import (
+    CLASS,
     Choice,
+    Found,
     Neurons,
     adjacency_of,
     decided,
@@ -23,9 +25,12 @@ from .lattice import (
     judge,
     layer_scores,
     matrix_of,
+    neuron_masks,
+    neuron_norms,
     order_of,
 )
 from .quantization.contractions import channel_axes
+from .weight_blocks import NEURONS, pooled, read_block, spread
 
 Mask = Any  # bool array of a layer's weights: True where a weight is kept
 Layers = dict[Value, tuple[int, Constant]]
@@ -40,14 +45,19 @@ class Prune(Pass):
     `nm` keeps the `n` largest of each `m` neighbours along the axis that is summed over. `lattice` is for recurrent
     funcs and keeps connections of meet-irreducible neurons first (`circuitc/passes/lattice/scores.py` says what of it
     is from the paper): `mode` is the adjacency, `cut` how cycles are cut, `density` the share of weights that are edges
-    when it is binary, `alpha` the weight of centrality against magnitude, `steps` how far `cut=unroll` unrolls. The
-    facts list each layer's zeros, and what share of the mask the lattice itself decided.
+    when it is binary, `alpha` the weight of centrality against magnitude, `steps` how far `cut=unroll` unrolls.
+    `magnitude`, `random` and `lattice` take blocks of weights with `block=IxO`, I neighbouring inputs of O neighbouring
+    outputs (rows, gate after gate), by the root mean square of what single weights would count. With `block=neurons`
+    they take whole neurons of a recurrent func, `sparsity` of each layer's, by all weights into and out of them;
+    `shrink` then leaves these out of an integer program. The facts list each layer's zeros, and what share of the mask
+    the lattice itself decided.
     """
 
     exact: ClassVar[bool] = False
     method: Literal["magnitude", "random", "structured", "nm", "lattice"] = "magnitude"
     sparsity: float = 0.5
-    scope: Literal["layer", "global"] = "layer"
+    scope: Literal["layer", "global", "row"] = "layer"
+    block: str = ""
     n: int = 2
     m: int = 4
     seed: int = 0
@@ -62,7 +72,12 @@ class Prune(Pass):
             raise error(f"prune: sparsity is at least 0 and below 1, got {self.sparsity}")
         if not 0 < self.n < self.m <= 1024:
             raise error(f"prune: n is above 0 and below m, which is at most 1024, got n={self.n} and m={self.m}")
-        if self.scope == "global" and self.method == "nm":
+        if (read_block(self.block) != (1, 1) or self.block == NEURONS) and self.method in ("structured", "nm"):
+            raise error(f"prune: {self.method} has a shape of its own, and takes no block",
+                        help="a block is for magnitude, random and lattice")
+        if self.scope == "row" and (self.method == "structured" or self.block == NEURONS):
+            raise error("prune: whole neurons have no rows", help="scope=layer or global")
+        if self.scope != "layer" and self.method == "nm":
             raise error("prune: n of m is counted within each layer", help="leave scope out")
         if not 0 < self.density <= 1 or not 0 <= self.alpha <= 1 or not 2 <= self.steps <= 64:
             raise error("prune: density is above 0 and at most 1, alpha 0 to 1, steps 2 to 64, got "
@@ -89,35 +104,94 @@ class Prune(Pass):
         return result if result.entry.body is not graph else module
 
     def _masks(self, func: Func, graph: Graph, layers: Layers, facts: dict[str, Any]) -> dict[Value, Mask]:
+        if self.block == NEURONS:
+            return self._neurons(func, graph, layers, facts)
         if self.method == "lattice":
             return self._lattice(func, graph, layers, facts)
-        rng = np.random.default_rng(self.seed)
         if self.method == "nm":
             return {v: _n_of_m(_along(graph, v, place), c.array, self.n, self.m) for v, (place, c) in layers.items()}
+        axes = {v: _neuron_axis(graph, v, place) for v, (place, _) in layers.items()}
         if self.method == "structured":
-            rows = {v: _neuron_axis(graph, v, place) for v, (place, _) in list(layers.items())[:-1]}
-            scores = {v: _norms(c.array, rows[v]) for v, (_, c) in layers.items() if v in rows}
+            norms = {v: _norms(c.array, axes[v]) for v, (_, c) in list(layers.items())[:-1]}
+            rows = self._kept(norms)
+            whole = {v: np.ones(c.type.shape, bool) for v, (_, c) in layers.items()}
+            return {v: np.broadcast_to(rows[v], mask.shape) if v in rows else mask for v, mask in whole.items()}
+        rng = np.random.default_rng(self.seed)
+        matrices = {v: matrix_of(c, axes[v]) for v, (_, c) in layers.items()}
+        scores = {v: self._pooled(m) for v, m in matrices.items()}
+        if self.method == "random":
+            scores = {v: rng.random(s.shape) for v, s in scores.items()}
+        masks = self._spread(self._kept(scores), matrices)
+        return {v: _unfolded(mask, layers[v][1].type.shape, axes[v]) for v, mask in masks.items()}
+
+    def _pooled(self, matrix: Any) -> Any:
+        """Give the magnitude of each weight of a matrix, or of each block of them."""
+        block = read_block(self.block)
+        return np.abs(matrix) if block == (1, 1) else pooled(matrix, block)
+
+    def _kept(self, scores: Mapping[Value, Any]) -> dict[Value, Mask]:
+        """Keep all but a share of lowest score, in each layer or in all; exactly that many go, first ones of equals."""
+        if self.scope == "row":
+            return {v: _row_kept(s, self.sparsity) for v, s in scores.items()}
+        kept: dict[Value, Mask] = {}
+        for group in _groups(scores, together=self.scope == "global"):
+            flat = np.concatenate([scores[v].ravel() for v in group])
+            mask = np.ones(len(flat), bool)
+            mask[np.argsort(flat, kind="stable")[:int(np.floor(self.sparsity * len(flat) + 1e-9))]] = False
+            ends = np.cumsum([scores[v].size for v in group])[:-1]
+            kept |= {v: part.reshape(scores[v].shape) for v, part in zip(group, np.split(mask, ends), strict=True)}
+        return kept
+
+    def _spread(self, flags: Mapping[Value, Mask], matrices: Mapping[Value, Any]) -> dict[Value, Mask]:
+        """Give what holds for blocks to the weights of each layer's matrix."""
+        return {v: spread(flags[v], matrices[v].shape, read_block(self.block)) for v in flags}
+
+    def _neurons(self, func: Func, graph: Graph, layers: Layers, facts: dict[str, Any]) -> dict[Value, Mask]:
+        """Keep whole neurons of recurrent layers."""
+        axes, matrices, neurons = _recurrent(func, graph, layers)
+        groups, rng = range(len(neurons.sizes)), np.random.default_rng(self.seed)
+        scores = dict(enumerate(neuron_norms(neurons, matrices)))
+        if self.method == "random":
+            scores = {k: rng.random(s.shape) for k, s in scores.items()}
+        if self.method == "lattice":
+            found = self._judged(neurons, matrices, facts)
+            ends = {k: found.irreducible[neurons.part(k)] for k in groups}
+            scores = {k: scores[k] + self.alpha * found.centrality[neurons.part(k)] + CLASS * ends[k] for k in groups}
+            facts["lattice"]["decided_share"] = self._decided(ends, self._kept(scores))
+        kept = self._kept(scores)
+        facts["neurons"] = [{"register": neurons.names[k], "removed": int((~kept[k]).sum()), "of": len(kept[k])}
+                            for k in groups]
+        masks = neuron_masks(neurons, matrices, kept)
+        return {v: _unfolded(mask, layers[v][1].type.shape, axes[v]) for v, mask in masks.items()}
+
+    def _judged(self, neurons: Neurons, matrices: Mapping[Value, Any], facts: dict[str, Any]) -> Found:
+        found = judge(neurons, matrices, Choice(self.mode, self.cut, self.density, self.alpha, self.steps))
+        facts["lattice"] = {"neurons": neurons.count, "irreducible": int(found.irreducible.sum()),
+                            "irreducible_by_gate": list(found.by_gate)}
+        return found
+
+    def _decided(self, ends: Mapping[int, Mask], masks: Mapping[int, Mask]) -> float:
+        """Give the share of masks that the lattice decided."""
+        if self.scope == "row":
+            count = sum(decided(*pair) for v in masks for pair in zip(ends[v], masks[v], strict=True))
         else:
-            scores = {v: np.abs(c.array.astype(np.float64)) if self.method == "magnitude" else rng.random(c.type.shape)
-                      for v, (_, c) in layers.items()}
-        kept = _kept(scores, self.sparsity, together=self.scope == "global")
-        whole = {v: np.ones(c.type.shape, bool) for v, (_, c) in layers.items()}
-        return {v: _spread(kept[v], mask.shape) & mask if v in kept else mask for v, mask in whole.items()}
+            count = sum(decided(*(np.concatenate([flags[v].ravel() for v in group]) for flags in (ends, masks)))
+                        for group in _groups(masks, together=self.scope == "global"))
+        return count / sum(m.size for m in masks.values())
 
     def _lattice(self, func: Func, graph: Graph, layers: Layers, facts: dict[str, Any]) -> dict[Value, Mask]:
         """Keep connections of meet-irreducible neurons first, then by centrality and magnitude."""
         axes, matrices, neurons = _recurrent(func, graph, layers)
-        found = judge(neurons, matrices, Choice(self.mode, self.cut, self.density, self.alpha, self.steps))
-        scored = {layer.value: layer_scores(layer, matrices[layer.value], neurons, found, self.alpha)
-                  for layer in neurons.layers}
-        kept = _kept({v: s for v, (s, _) in scored.items()}, self.sparsity, together=self.scope == "global")
-        size = sum(m.size for m in kept.values())
-        groups = [list(kept)] if self.scope == "global" else [[v] for v in kept]
-        by_lattice = sum(decided(np.concatenate([scored[v][1].ravel() for v in group]),
-                                 np.concatenate([kept[v].ravel() for v in group])) for group in groups)
-        facts["lattice"] = {"neurons": neurons.count, "irreducible": int(found.irreducible.sum()),
-                            "irreducible_by_gate": list(found.by_gate), "decided_share": by_lattice / size}
-        return {v: _unfolded(kept[v], layers[v][1].type.shape, axes[v]) for v in kept}
+        found = self._judged(neurons, matrices, facts)
+        scores: dict[Value, Any] = {}
+        irreducible: dict[Value, Any] = {}
+        for layer in neurons.layers:
+            rest, at_end = layer_scores(layer, matrices[layer.value], neurons, found, self.alpha)
+            irreducible[layer.value] = self._pooled(at_end.astype(np.float64)) ** 2 >= 0.5  # half of a block's weights
+            scores[layer.value] = self._pooled(rest) + CLASS * irreducible[layer.value]
+        masks, ends = (self._spread(flags, matrices) for flags in (self._kept(scores), irreducible))
+        facts["lattice"]["decided_share"] = self._decided(ends, masks)
+        return {v: _unfolded(mask, layers[v][1].type.shape, axes[v]) for v, mask in masks.items()}
 
 
 def _recurrent(func: Func, graph: Graph, layers: Layers) -> tuple[dict[Value, int], dict[Value, Any], Neurons]:
@@ -126,7 +200,8 @@ def _recurrent(func: Func, graph: Graph, layers: Layers) -> tuple[dict[Value, in
     matrices = {v: matrix_of(c, axes[v]) for v, (_, c) in layers.items()}
     neurons = find_neurons(func, graph, {v: (m.shape[0], m.shape[1]) for v, m in matrices.items()})
     if neurons is None:
-        raise error(f"a lattice is made of recurrent networks, and no layer of @{func.name} reads a register")
+        raise error(f"lattices and whole neurons are those of recurrent networks, and no layer of @{func.name} reads a "
+                    "register", help="method=structured takes whole neurons of other layers")
     return axes, matrices, neurons
 
 
@@ -148,6 +223,8 @@ def draw_order(module: Module, *, cut: str, density: float, lattice: bool) -> st
 
 def _unfolded(mask: Mask, shape: tuple[int, ...], axis: int) -> Mask:
     """Bring the mask of a matrix of neurons back to the shape of the weights."""
+    if not shape:
+        return mask.reshape(shape)
     first = (shape[axis], *(n for k, n in enumerate(shape) if k != axis))
     return np.moveaxis(mask.reshape(first), 0, axis)
 
@@ -192,21 +269,17 @@ def _norms(array: Any, axis: int) -> Any:
     return np.sqrt((array.astype(np.float64) ** 2).sum(axis=axes, keepdims=True))
 
 
-def _kept(scores: Mapping[Value, Any], sparsity: float, *, together: bool) -> dict[Value, Mask]:
-    """Keep all but a share of lowest score, in each layer or in all; exactly that many go, the first ones of equals."""
-    groups = [list(scores)] if together else [[v] for v in scores]
-    kept: dict[Value, Mask] = {}
-    for group in groups:
-        flat = np.concatenate([scores[v].ravel() for v in group]) if group else np.zeros(0)
-        mask = np.ones(len(flat), bool)
-        mask[np.argsort(flat, kind="stable")[:int(np.floor(sparsity * len(flat) + 1e-9))]] = False
-        ends = np.cumsum([scores[v].size for v in group])[:-1]
-        kept |= {v: part.reshape(scores[v].shape) for v, part in zip(group, np.split(mask, ends), strict=True)}
-    return kept
+def _row_kept(scores: Any, sparsity: float) -> Mask:
+    """Keep all but a share of lowest score in each row of a matrix."""
+    mask = np.ones(scores.shape, bool)
+    gone = np.argsort(scores, axis=1, kind="stable")[:, :int(np.floor(sparsity * scores.shape[1] + 1e-9))]
+    np.put_along_axis(mask, gone, values=False, axis=1)
+    return mask
 
 
-def _spread(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    return np.broadcast_to(mask, shape)
+def _groups(values: Mapping[Value, Any], *, together: bool) -> list[list[Value]]:
+    """Give the layers that share one budget."""
+    return ([list(values)] if values else []) if together else [[v] for v in values]
 
 
 def _n_of_m(axis: int, array: Any, n: int, m: int) -> Mask:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from circuitc.ir import Builder, Constant, Graph, Node, Value, rebuild, smallest
+from circuitc.ir import Builder, Constant, Func, Graph, Node, Value, rebuild, smallest
 from circuitc.ir.ranges import Interval, value_ranges
 
 from .base import Context, GraphPass
 from .quantization.fold_scales import named_as_before
+from .shrink_state import shrink_state
 
 _ELEMENTWISE = frozenset(("add", "sub", "mul", "neg", "abs", "min", "max", "and", "or", "xor", "not", "eq", "lt", "le",
                           "select", "requantize", "convert", "shift"))
@@ -22,9 +23,14 @@ class Shrink(GraphPass):
     """Leave out neurons of exact layers whose weights in the next layer are all zero, or whose value never changes.
 
     A constant neuron's part goes into a constant that the next layer adds. It works through what is done element by
-    element between two layers, as far back as a constant matrix or vector has the neurons as rows; floats stay, where
-    a zero times infinity is no zero.
+    element between two layers, as far back as a constant matrix or vector has the neurons as rows. Elements of
+    registers that no output depends on leave too: neurons of recurrent layers, in all their gates. Floats stay, where a
+    zero times infinity is no zero.
     """
+
+    def run_func(self, func: Func, context: Context) -> Func:
+        shorter = shrink_state(func, context.facts.setdefault("layers", []))
+        return GraphPass.run_func(self, shorter, context)
 
     def run(self, graph: Graph, context: Context) -> Graph:
         rows: list[dict[str, Any]] = []

@@ -229,7 +229,11 @@ def sigmoid(x: Any) -> Any:
 
 @pytest.mark.parametrize(("change", "says"), [
     ({"clip": 1.0, "hidden_size": 9}, "hidden_size is 9"), ({"direction": "sideways"}, "direction"),
-    ({"activations": ["Tanh", "Tanh"]}, "1 activations, 2 are named"), ({"activations": ["Tnah"]}, "no activation")])
+    ({"activations": ["Tanh", "Tanh"]}, "1 activations, 2 are named"), ({"activations": ["Tnah"]}, "no activation"),
+    ({"activations": ["Affine"]}, "Affine has no activation_alpha"), ({"clip": 0.0}, "clip of a rnn layer is above 0"),
+    ({"activations": ["ThresholdedRelu"]}, "ThresholdedRelu has no activation_alpha"), ({"clip": np.nan}, "above 0"),
+    ({"activations": ["ScaledTanh"], "activation_alpha": [1.0]}, "ScaledTanh has no activation_beta"),
+    ({"activations": ["Elu"], "activation_alpha": [np.inf]}, "alpha and beta of activation Elu are finite")])
 def test_bad_nodes_are_refused_in_a_line(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     made = onnx.ModelProto.FromString(model("rnn", 3, 2, 4, np.random.default_rng(0)))
     node = made.graph.node[0]
@@ -239,6 +243,27 @@ def test_bad_nodes_are_refused_in_a_line(tmp_path: Path, change: dict[str, Any],
     (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(circuitc.CircuitError, match=says):
         read_onnx(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(("lengths", "fits"), [([3], True), ([2], False), ([], False), (3, False)])
+def test_sequence_lens_is_the_whole_length(tmp_path: Path, lengths: Any, fits: bool) -> None:
+    made = onnx.ModelProto.FromString(model("lstm", 3, 2, 4, np.random.default_rng(0)))
+    made.graph.node[0].input.append("lens")
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array(lengths, np.int32), "lens"))
+    if fits:
+        compare(made.SerializeToString(), tmp_path, {"x": np.ones((3, 1, 2), np.float32)})
+        return
+    (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(circuitc.CircuitError, match=r"sequence_lens must be known and \[3\]"):
+        read_onnx(tmp_path / "net.onnx")
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    data = model("lstm", 3, 2, 4, np.random.default_rng(0))
+    for old, new in ((b"direction", b"dire\xffction"), (b"layer", b"la\xffer"), (b"LSTM", b"L\xffTM")):
+        (tmp_path / "net.onnx").write_bytes(data.replace(old, new[:len(old)]))
+        with pytest.raises(circuitc.CircuitError, match="has a name that is no text in UTF-8"):
+            read_onnx(tmp_path / "net.onnx")
 
 
 @pytest.mark.parametrize("kind", KINDS)

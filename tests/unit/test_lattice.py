@@ -191,6 +191,21 @@ def test_small_weights_of_irreducible_neurons_outlive_a_large_one() -> None:
     assert pruned.facts["passes"][-1]["facts"]["lattice"]["decided_share"] == 1 / 20
 
 
+def test_blocks_of_irreducible_neurons_stay_before_larger_ones() -> None:
+    """As above, twice of each neuron: blocks of 2 x 2 go as single edges do there."""
+    weights = np.full((4, 4), 0.1, np.float32)
+    for target, source in ((0, 0), (1, 0), (1, 2), (2, 2), (3, 3)):
+        weights[target, source] = 5
+    weights[1, 1] = 9
+    twice = np.kron(weights, np.ones((2, 2), np.float32))
+    module = network([(torch_layer("rnn", np.ones((8, 1)), twice),)], [], Port("x", F32.with_shape((1,))))
+    pruned = run_passes(module, "prune{method=lattice,sparsity=0.0625,block=2x2,cut=fca,density=0.375}")
+    assert isinstance(pruned.entry.body, Graph)
+    matrix = next(c.array for _, c in weights_of(pruned.entry.body).values() if c.type.shape == (8, 8))
+    assert np.argwhere(matrix == 0).tolist() == [[2, 2], [2, 3], [3, 2], [3, 3]]
+    assert pruned.facts["passes"][-1]["facts"]["lattice"]["decided_share"] == 4 / 72
+
+
 def test_refuses_what_has_no_state() -> None:
     module = parse_module("""
     const #w : f32[2,2] = [[1, 2], [3, 4]]

@@ -149,7 +149,9 @@ def test_auto_chooses_by_bytes() -> None:
 
 @pytest.mark.parametrize(("text", "says"), [
     ("prune{sparsity=1.0}", "below 1"), ("prune{n=4,m=4}", "n is above 0"),
-    ("prune{method=nm,scope=global}", "each layer"),
+    ("prune{method=nm,scope=global}", "each layer"), ("prune{block=4}", "inputs x outputs such as 4x16"),
+    ("prune{block=0x4}", "or neurons"), ("prune{block=99999x4}", "1 to 65536"),
+    ("prune{method=structured,block=4x16}", "takes no block"),
     ("sparsify{above=2.0}", "above is 0 to 1")])
 def test_refuses(text: str, says: str) -> None:
     with pytest.raises(CircuitError, match=says):
@@ -180,3 +182,33 @@ def test_registered_passes_are_found_checked_and_never_ours() -> None:
 
     with pytest.raises(CircuitError, match="circuitc's own"):
         circuitc.register_pass(Fold)
+
+
+@pytest.mark.parametrize("block", ["4x2", "3x4", "1x16", "8x1"])
+@pytest.mark.parametrize("method", ["magnitude", "random"])
+def test_blocks_go_or_stay_as_one(block: str, method: str) -> None:
+    module = layers(8, 10, 5)
+    inputs, outputs = map(int, block.split("x"))
+    pruned = run_passes(module, f"prune{{method={method},block={block},sparsity=0.5}}")
+    for w, old in zip(weights(pruned), weights(module), strict=True):
+        parts = [(w[r:r + outputs, c:c + inputs], old[r:r + outputs, c:c + inputs])
+                 for r in range(0, len(w), outputs) for c in range(0, w.shape[1], inputs)]
+        gone = [np.sqrt((was ** 2).mean()) for part, was in parts if not part.any()]
+        kept = [np.sqrt((was ** 2).mean()) for part, was in parts if part.any()]
+        assert len(gone) == len(parts) // 2
+        assert all(np.array_equal(part, was) for part, was in parts if part.any())
+        assert method == "random" or max(gone) <= min(kept)
+    assert run_passes(module, "prune{block=1x1}").entry.body == run_passes(module, "prune").entry.body
+
+
+def test_blocks_lie_along_outputs_however_the_weights_are_stored() -> None:
+    array = RNG.normal(size=(6, 8))
+    for spec, stored in (("ij,j->i", array), ("ji,j->i", array.T)):
+        b = Builder()
+        x = b.input("x", F32.with_shape((8,)))
+        w = b.constant(Constant(F32.with_shape(stored.shape), stored))
+        y = b.apply("contract", w, x, spec=spec)
+        module = module_of(Func("f", (Port("x", b.type(x)),), (Port("y", b.type(y)),), b.finish([y])))
+        found, = weights(run_passes(module, "prune{block=4x3}"))
+        turned = found if spec[:2] == "ij" else found.T
+        assert [bool(turned[r:r + 3, c:c + 4].any()) for r in (0, 3) for c in (0, 4)].count(True) == 2

@@ -43,7 +43,20 @@ def read_model(path: Path) -> Any:
         raise error(f"{path}: is not an ONNX model, or a part of one ({str(e).splitlines()[0][:80]})") from None
     if not model.HasField("graph") or not model.ir_version:
         raise error(f"{path}: is not an ONNX model: it has no graph")
+    if not _is_text(model):
+        raise error(f"{path}: has a name that is no text in UTF-8")
     return model
+
+
+def _is_text(message: Any) -> bool:
+    """Tell whether all texts of a message are; what is no UTF-8, protobuf hands out as bytes without a word."""
+    for kind, value in message.ListFields():
+        if kind.type not in (kind.TYPE_STRING, kind.TYPE_MESSAGE):
+            continue
+        each = value if hasattr(value, "append") or hasattr(value, "add") else (value,)
+        if not all(isinstance(v, str) if kind.type == kind.TYPE_STRING else _is_text(v) for v in each):
+            return False
+    return True
 
 
 def dtype_name(kind: int) -> str:

@@ -21,6 +21,9 @@ _PER_LAYER: Mapping[str, int] = {"rnn": 1, "lstm": 3, "gru": 2}
 _TAKES: Mapping[str, tuple[bool, bool]] = {
     "affine": (True, True), "leakyrelu": (True, False), "thresholdedrelu": (True, False), "scaledtanh": (True, True),
     "hardsigmoid": (True, True), "elu": (True, False)}
+# Where onnxruntime takes 0 for what is left out, and ONNX's operators of these names take 1, or say nothing.
+_NEEDS: Mapping[str, tuple[bool, bool]] = {
+    "affine": (True, False), "thresholdedrelu": (True, False), "scaledtanh": (True, True)}
 
 
 def _activations(n: Operator, kind: Kind, directions: int) -> list[tuple[Activation, ...]]:
@@ -34,6 +37,11 @@ def _activations(n: Operator, kind: Kind, directions: int) -> list[tuple[Activat
     constants = [iter(n.attributes.get(f"activation_{which}", [])) for which in ("alpha", "beta")]
     found = [Activation(name, *(next(rest, None) if takes else None for rest, takes in zip(
         constants, _TAKES.get(name.lower(), (False, False)), strict=True))) for name in names]
+    for one in found:
+        for which, needs in zip(("alpha", "beta"), _NEEDS.get(one.name.lower(), (False, False)), strict=True):
+            if needs and getattr(one, which) is None:
+                raise n.fault(f"its activation {one.name} has no activation_{which}",
+                              "ONNX and onnxruntime do not take the same default: write it into the node")
     return [tuple(found[k * per:(k + 1) * per]) for k in range(directions)]
 
 
@@ -79,8 +87,8 @@ def recurrent(kind: Kind) -> Callable[[Context, Operator], tuple[Tensor, ...]]:
                           "samples never see each other: export with a batch of 1")
         steps = x.shape[1 if batch_first else 0]
         lengths = n.optional(4)
-        if lengths is not None and not (isinstance(lengths, Known) and np.all(lengths.array == steps)):
-            raise n.fault(f"its sequence_lens must be known and {steps}, the whole length")
+        if lengths is not None and not (isinstance(lengths, Known) and lengths.array.tolist() == [steps]):
+            raise n.fault(f"its sequence_lens must be known and [{steps}], the whole length")
         sequence = reshape(c.builder, c.real(x), (steps, x.shape[2]))
         rows: list[list[Value]] = []
         for k, one in enumerate(_layers(n, kind, reverse)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from circuitc.diagnostics import error, nearest
 from circuitc.ir import F32, Builder, Value
@@ -18,6 +19,11 @@ class Activation:
     name: str
     alpha: float | None = None
     beta: float | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.alpha, self.beta):
+            if value is not None and not isfinite(value):
+                raise error(f"alpha and beta of activation {self.name[:40]} are finite, got {value}")
 
     def apply(self, b: Builder, x: Value) -> Value:
         """Give the activation of each element."""

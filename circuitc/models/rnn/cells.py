@@ -60,6 +60,8 @@ class Layer:
                 raise error(f"{name} of a {self.kind} layer has numbers that are not finite")
         if self.activations and len(self.activations) != len(DEFAULTS[self.kind]):
             raise error(f"a {self.kind} layer has {len(DEFAULTS[self.kind])} activations, got {len(self.activations)}")
+        if self.clip is not None and not self.clip > 0:
+            raise error(f"clip of a {self.kind} layer is above 0, got {self.clip}")
 
     @property
     def hidden(self) -> int:

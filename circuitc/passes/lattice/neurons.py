@@ -58,6 +58,32 @@ class Neurons:
         return found
 
 
+def neuron_norms(neurons: Neurons, matrices: Mapping[Value, NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Give the Euclidean norm of all weights into and out of each neuron, [neurons] a group, 1 for the largest."""
+    squares = [np.zeros(size) for size in neurons.sizes]
+    for layer in neurons.layers:
+        square = matrices[layer.value] ** 2
+        if layer.target is not None:
+            squares[layer.target] += square.sum(axis=1).reshape(layer.gates, -1).sum(axis=0)
+        if layer.source is not None:
+            squares[layer.source] += square.sum(axis=0)
+    return [np.sqrt(s / (s.max() or 1)) for s in squares]
+
+
+def neuron_masks(neurons: Neurons, matrices: Mapping[Value, Any],
+                 kept: Mapping[int, NDArray[np.bool_]]) -> dict[Value, NDArray[np.bool_]]:
+    """Give the weights of each layer's matrix that lie between neurons (or ports) that are kept, by group."""
+    masks: dict[Value, NDArray[np.bool_]] = {}
+    for layer in neurons.layers:
+        mask = np.ones(matrices[layer.value].shape, bool)
+        if layer.target is not None:
+            mask &= np.tile(kept[layer.target], layer.gates)[:, None]
+        if layer.source is not None:
+            mask &= kept[layer.source]
+        masks[layer.value] = mask
+    return masks
+
+
 def find_neurons(func: Func, graph: Graph, matrices: Mapping[Value, tuple[int, int]]) -> Neurons | None:
     """Find the groups of neurons of a func and its layers, given the shape [rows, columns] of each; None without any.
 
@@ -116,9 +142,9 @@ def _reached(graph: Graph, value: Value, ends: Mapping[Value, int]) -> int | Non
 
 
 def matrix_of(constant: Constant, axis: int) -> Any:
-    """Give weights as a matrix of one row a neuron, [neurons, whatever is summed over]."""
-    array = np.moveaxis(constant.array.astype(np.float64), axis, 0)
+    """Give weights as a matrix of one row a neuron, [neurons, whatever is summed over]; a number is 1 x 1."""
+    array = np.moveaxis(constant.array.astype(np.float64).reshape(constant.type.shape or (1,)), axis, 0)
     return array.reshape(len(array), -1)
 
 
-__all__ = ["Layer", "Neurons", "find_neurons", "matrix_of"]
+__all__ = ["Layer", "Neurons", "find_neurons", "matrix_of", "neuron_masks", "neuron_norms"]

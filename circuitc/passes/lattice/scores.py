@@ -71,7 +71,10 @@ def judge(neurons: Neurons, matrices: Mapping[Value, NDArray[np.float64]], choic
 
 def layer_scores(layer: Layer, weights: NDArray[np.float64], neurons: Neurons, found: Found,
                  alpha: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Score the weights of a layer [rows, columns], and tell which ones have a meet-irreducible end."""
+    """Score the weights of a layer [rows, columns] by centrality and magnitude, and tell which have an irreducible end.
+
+    What has such an end stays before what has none: CLASS is to be added to its score.
+    """
     size = np.abs(weights)
     score = size / size.max() if size.max() > 0 else size
     kept: NDArray[np.bool_] = np.zeros(weights.shape, bool)
@@ -84,7 +87,7 @@ def layer_scores(layer: Layer, weights: NDArray[np.float64], neurons: Neurons, f
             first, rank = np.tile(first, layer.gates).T, np.tile(rank, layer.gates).T
         kept = kept | first
         score = score + alpha / 2 * rank
-    return score + CLASS * kept, kept
+    return score, kept
 
 
 def decided(kept: Any, mask: Any) -> int:
@@ -98,4 +101,4 @@ def decided(kept: Any, mask: Any) -> int:
     return int((~kept).sum()) if kept.sum() >= mask.sum() else int(kept.sum())
 
 
-__all__ = ["Choice", "Found", "Mode", "adjacency_of", "decided", "judge", "layer_scores"]
+__all__ = ["CLASS", "Choice", "Found", "Mode", "adjacency_of", "decided", "judge", "layer_scores"]
