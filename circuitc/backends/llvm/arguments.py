@@ -18,7 +18,7 @@ from .memory import aligned_up, bytes_of, compact_dtype
 
 Raw = NDArray[Any]
 _SHARED = 1 << 16  # bytes
-_PLANS = 64        # shapes of calls that are remembered
+PLANS = 64        # shapes of calls that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Plan:
     starts: tuple[int, ...]
     size: int                             # in bytes
     as_is: bool
+    key: tuple[Any, ...]                  # the shapes and dtypes
 
 
 class Arguments:
@@ -101,8 +102,8 @@ class Arguments:
         key = tuple([(a.shape, a.dtype) for a in arrays])
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plan(arrays)
-            if len(self._plans) >= _PLANS:
+            plan = self._plan(arrays, key)
+            if len(self._plans) >= PLANS:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
@@ -115,7 +116,7 @@ class Arguments:
         port = next(p for p in func.inputs if p.name not in inputs)
         raise error(f"@{func.name} needs the input {port.name}: {port.type}")
 
-    def _plan(self, arrays: Sequence[Raw]) -> Plan:
+    def _plan(self, arrays: Sequence[Raw], key: tuple[Any, ...]) -> Plan:
         """Check shapes against each other and the ports, and lay out the results."""
         func = self.func
         for taken, raw in zip(self.inputs, arrays, strict=True):
@@ -128,7 +129,7 @@ class Arguments:
             ends.append(aligned_up(ends[-1] + batch * (steps if g.stepped else 1) * g.size))
         shapes = tuple((batch, steps, *g.shape) if g.stepped else (batch, *g.shape) for g in self.results)
         as_is = all(a.dtype == taken.as_is for a, taken in zip(arrays, self.inputs, strict=True))
-        return Plan(batch, steps, shapes, tuple(ends[:-1]), ends[-1], as_is)
+        return Plan(batch, steps, shapes, tuple(ends[:-1]), ends[-1], as_is, key)
 
     def room(self, plan: Plan) -> tuple[list[Raw], list[int]]:
         """Make room for the results, and say where each lies. Small results share one piece of memory."""
