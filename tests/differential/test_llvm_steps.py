@@ -57,6 +57,18 @@ def test_integers_in_blocks_are_exact() -> None:
     agree(module, rng.integers(-128, 128, (13, 13, 12)))
 
 
+@pytest.mark.parametrize(("kind", "hidden"), [("gru", 112), ("rnn", 100)])
+def test_matrices_that_are_read_to_and_fro(kind: Kind, hidden: int) -> None:
+    """37 KB of bytes in three units of panels, 40 KB of floats in two panels: odd and even numbers of steps."""
+    x = np.random.default_rng(4).standard_normal((13, 13, 12)).astype(np.float32)
+    module = made(kind, hidden=hidden)
+    if kind == "rnn":
+        agree(module, x)
+        return
+    module = run_passes(module, "quantize{sensitivity=false},shrink,narrow,tabulate", calibration={"x": x})
+    agree(module, np.random.default_rng(5).integers(-128, 128, x.shape))
+
+
 def test_what_is_computed_ahead() -> None:
     module = made("lstm")
     body = module.entry.body

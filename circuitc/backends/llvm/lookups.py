@@ -59,13 +59,14 @@ def _indices(body: Body, value: int) -> View:
 
 
 def _pieces(entries: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give the bytes of a table's entries: [byte of the entry, piece, place in it]."""
-    size = entries.dtype.itemsize
-    count = max(1, len(entries) // _PIECE)
-    padded = np.zeros(count * _PIECE, entries.dtype)
-    padded[:len(entries)] = entries
-    return np.ascontiguousarray(padded.astype(entries.dtype.newbyteorder("<")).view(np.uint8).reshape(-1, size).T
-                                ).reshape(size, count, _PIECE)
+    """Give the bytes of a table's entries: [byte of the entry, piece, place in it].
+
+    A table shorter than a piece is repeated: the seven bits of an index below zero are ones above its own.
+    """
+    whole = np.resize(entries, max(_PIECE, len(entries)))
+    size = whole.dtype.itemsize
+    stored = whole.astype(whole.dtype.newbyteorder("<")).view(np.uint8).reshape(-1, size)
+    return np.ascontiguousarray(stored.T).reshape(size, -1, _PIECE)
 
 
 class _Lookup:
