@@ -17,8 +17,9 @@ from circuitc.ir import Graph, Module
 from . import target as targets
 from .func import write_program
 from .header import Face, header, identifier, port_map
+from .loaded import assemble
 from .lowering import refusals
-from .native import SHAPES, assemble
+from .native import SHAPES
 from .unit import Unit, reachable
 
 OPTIONS = ("cpu", "prefix", "shape")

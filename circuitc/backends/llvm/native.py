@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +16,11 @@ from circuitc.ir import Func, Module, Netlist
 from . import target as targets
 from .arguments import PLANS, Arguments, Plan, Raw, address
 from .func import write_program
+from .loaded import Code, Library
 from .lowering import refusals
-from .memory import aligned_zeros, bytes_of, compact_dtype, from_compact, to_compact
+from .memory import aligned_zeros, to_compact
 from .ports import registers_of
+from .stepper import NativeStepper
 from .team import Team
 from .unit import Unit, reachable
 
@@ -27,52 +28,6 @@ SHAPES = ("auto", "straight", "table")
 PART = 2048  # samples of a netlist that are worth a thread: four vectors of 512
 _WORTH = 1 << 22  # elements that graph ops read in a step, worth a thread: some 100 us
 _ARGUMENTS = {"run": "pllppp", "step": "pplpp", "reset": "pl", "packed_rows": "pllpp"}
-_C = {"p": ctypes.c_void_p, "l": ctypes.c_int64}
-
-
-def assemble(unit: Unit) -> Any:
-    """Link what was built and what was written as text into one LLVM module."""
-    whole = llvm.parse_assembly(str(unit.module))
-    for text in unit.texts:
-        whole.link_in(llvm.parse_assembly(text))
-    return whole
-
-
-class Code:
-    """Machine code in memory. It lives as long as this object, and so do the constants that it reads."""
-
-    def __init__(self, unit: Unit, *, level: int) -> None:
-        self._kept: list[Any] = list(unit.kept)
-        tm = targets.machine(unit.target, level=level, jit=True)
-        linked = assemble(unit)
-        # A netlist's own code is made apart (Unit.functions): what is left here packs and unpacks samples.
-        targets.optimise(linked, tm, level=level, unroll=not isinstance(unit.program.entry.body, Netlist))
-        self._engine = llvm.create_mcjit_compiler(linked, tm)
-        self._engine.finalize_object()
-
-    def function(self, name: str, arguments: str) -> Any:
-        """Give a function by name; its arguments are `p` pointers and `l` 64-bit integers."""
-        address = self._engine.get_function_address(name)
-        assert address, f"the module has no {name}"
-        return ctypes.CFUNCTYPE(ctypes.c_int32, *(_C[a] for a in arguments))(address)
-
-
-class Library:
-    """Machine code in a shared library on disk."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._library = ctypes.CDLL(str(path.resolve()))
-        except OSError as e:
-            raise error(f"{path}: {e}") from None
-
-    def function(self, name: str, arguments: str) -> Any:
-        """Give a function by name; its arguments are `p` pointers and `l` 64-bit integers."""
-        found = getattr(self._library, name, None)
-        if found is None:
-            raise error(f"the library has no function {name}", help="take library and ports.json from the same build")
-        found.restype, found.argtypes = ctypes.c_int32, [_C[a] for a in arguments]
-        return found
 
 
 class Working:
@@ -256,40 +211,6 @@ class NativeFunction:
                 stored = to_compact(register.type, given).reshape(batch, -1).view(np.uint8)
                 records[:, offset:offset + stored.shape[1]] = stored
         return records
-
-
-class NativeStepper:
-    """Registers of a batch of samples, kept from step to step; `step(inputs)` answers one step's outputs."""
-
-    def __init__(self, function: NativeFunction, batch: int, state: dict[str, Any]) -> None:
-        self.function, self.batch = function, batch
-        records = function.initial(batch, state)
-        self._records = np.zeros((batch, 0), np.uint8) if records is None else records
-
-    def step(self, inputs: Mapping[str, Any]) -> dict[str, Raw]:
-        """Take one step: every input port is given as [batch, *shape]."""
-        func = self.function.func
-        arrays: list[Raw] = []
-        for taken in self.function.arguments.inputs:
-            port = taken.port
-            raw = np.asarray(inputs[port.name]) if port.name in inputs else None
-            if raw is None or raw.shape != (self.batch, *port.type.shape):
-                raise error(f"a step of @{func.name} needs {port.name} with shape {[self.batch, *port.type.shape]}")
-            arrays.append(taken.compact(raw))
-        outputs = [np.empty((self.batch, *p.type.shape), compact_dtype(p.type)) for p in func.outputs]
-        self.function.step(self._records, arrays, outputs)
-        return {p.name: from_compact(p.type, o) for p, o in zip(func.outputs, outputs, strict=True)}
-
-    @property
-    def state(self) -> dict[str, Raw]:
-        """The registers' raw numbers, [batch, *shape] each."""
-        func, layout = self.function.func, registers_of(self.function.func)
-        found: dict[str, Raw] = {}
-        for register, offset in zip(func.registers, layout.offsets, strict=True):
-            size = bytes_of(register.type)
-            stored = np.ascontiguousarray(self._records[:, offset:offset + size]).view(compact_dtype(register.type))
-            found[register.name] = from_compact(register.type, stored.reshape(self.batch, *register.type.shape))
-        return found
 
 
 def _samples_of_a_part(func: Func) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -144,7 +144,7 @@ class _NetlistFunc(Rows):
         self.evaluate(kernel, scratch, tiles, kernel.at(scratch, self.outer_pointers), offset)
 
     @contextmanager
-    def _blocks(self, kernel: Kernel, start: Any, stop: Any, block: Any) -> Iterator[tuple[Any, Any]]:
+    def _blocks(self, kernel: Kernel, start: Any, stop: Any, block: Any) -> Generator[tuple[Any, Any]]:
         """Loop over blocks of words: where each begins, and how many words it has."""
         b = kernel.builder
         with kernel.loop(b.sdiv(b.add(b.sub(stop, start), b.sub(block, index(1))), block)) as k:
