@@ -1,8 +1,10 @@
 """The order in which steps are evaluated: each shortly before it is used, and what frees registers at once.
 
 The base is depth first from the outputs. On top of that, whenever a step has been taken, every step that has become
-possible and is the last reader of one of its operands is taken too: it makes one value and ends at least one. On the
-EPFL voter this halves the values that have to wait in memory (1,000 to 420), and the code runs 1.4 times as fast.
+possible and is the last reader of one of its operands is taken too: it makes one value and ends at least one. Which
+operand comes first decides how many values wait meanwhile: in trees the deepest one (what the others wait for is then
+short), elsewhere now and then the one that stands first. Both orders are made, and the one in which fewer wait is kept:
+on the EPFL voter 60 rows of memory instead of 596.
 """
 
 from __future__ import annotations
@@ -11,10 +13,16 @@ import numpy as np
 
 from .netlist_program import Program, operands_of
 
+_REGISTERS = 32
+
 
 def ordered(program: Program) -> Program:
-    """Reorder steps for few waiting values, and drop those that no output needs. A plain loop: 5 us a step."""
-    order = _Order(program).run()
+    """Reorder steps for few waiting values, and drop those that no output needs. A plain loop: 10 us a step."""
+    return min((_ordered(program, deepest) for deepest in (True, False)), key=_waiting)
+
+
+def _ordered(program: Program, deepest: bool) -> Program:
+    order = _Order(program, deepest).run()
     first = 1 + program.inputs
     new = np.full(program.values, -1, np.int32)
     new[:first] = np.arange(first)
@@ -24,10 +32,22 @@ def ordered(program: Program) -> Program:
     return Program(program.inputs, program.table[order], operand.reshape(-1, 3), outputs.astype(np.int32))
 
 
+def _waiting(program: Program) -> int:
+    """Count, over all steps, the values that wait for a later one beyond those that fit the registers."""
+    first = 1 + program.inputs
+    made, last = np.arange(program.steps), np.arange(program.steps)
+    used = program.operand - first
+    for column in used.T:
+        inner = column >= 0
+        np.maximum.at(last, column[inner], made[inner])
+    change = np.bincount(made, minlength=program.steps + 1) - np.bincount(last, minlength=program.steps + 1)
+    return int(np.maximum(np.cumsum(change) - _REGISTERS, 0).sum())
+
+
 class _Order:
     """The steps taken so far, and what is left to wait for."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, deepest: bool) -> None:
         self.first = first = 1 + program.inputs
         self.roots: list[int] = (program.outputs >> 1).tolist()
         self.operands = operands_of(program)
@@ -40,7 +60,14 @@ class _Order:
                 for value in names:
                     self.users[value].append(step)
         self.readers = [len(users) for users in self.users]  # steps still to be taken that read a value
+        self.depth = self._depths() if deepest else None
         self.waits = [sum(value >= first for value in names) for names in self.operands]
+
+    def _depths(self) -> list[int]:
+        depth = [0] * len(self.taken)
+        for value, names in enumerate(self.operands, self.first):
+            depth[value] = 1 + max((depth[v] for v in names), default=0)
+        return depth
 
     def _needed(self) -> list[bool]:
         needed = [False] * len(self.taken)
@@ -60,7 +87,7 @@ class _Order:
                 missing = () if self.taken[value] else [
                     v for v in self.operands[value - self.first] if not self.taken[v]]
                 if missing:
-                    stack.extend(reversed(missing))
+                    stack += reversed(missing) if self.depth is None else sorted(missing, key=self.depth.__getitem__)
                     continue
                 stack.pop()
                 if not self.taken[value]:
