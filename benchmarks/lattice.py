@@ -10,10 +10,11 @@
 
 The networks are those of examples/10_row_rnn, or others that its train.py made. Accuracy is on the 10,000 test digits,
 computed by native code. Bytes are those of all weights of layers at `--bits`: where some are pruned, the others and one
-bit a weight (a block, where these go as one) that says which. Fine-tuning is on the first `--train` pictures, with
-`--rounded` on weights and activations as the integers will be. With `--seeds` a row is the mean over three networks
-that differ by the seed of their training, and the largest distance to it; the seed of chance and of fine-tuning is the
-network's number. `decided` is the share of the mask that the lattice decided, and not magnitude or centrality. With
+bit a weight (a block, where these go as one; none for whole neurons) that says which. Fine-tuning is on the first
+`--train` pictures, with `--rounded` on weights and activations as the integers will be. With `--seeds` a row is the
+mean over three networks that differ by the seed of their training, and the largest distance to it; the seed of chance
+and of fine-tuning is the network's number. `decided` is the share of the mask that the lattice decided, and not
+magnitude or centrality. With
 `--latency` a row also has the time of one digit of integers in native code: microseconds, and the ratio to the whole
 network's (medians of interleaved calls). With `--luts` it has the LUT6 of the integer design, folded by
 `fold-hardware{reuse=...}` or, with 0, emitted whole (`if -K 6` on Yosys's AIG, as `circuitc report` counts).
@@ -66,14 +67,14 @@ class Digits:
 
     def latency(self, module: Module, whole: Module) -> tuple[float, float]:
         """Give the microseconds that one digit takes, and their share of the whole network's."""
-        calls: list[Any] = [circuitc.jit(run_passes(self.integers(m), "narrow")) for m in (module, whole)]
+        calls: list[Any] = [circuitc.jit(run_passes(self.integers(m), "shrink,narrow")) for m in (module, whole)]
         one = self.test[:1]
         times = np.array([[timed(call, one) for call in calls] for _ in range(400)])
         return float(np.median(times[:, 0])), float(np.median(times[:, 0] / times[:, 1]))
 
     def luts(self, module: Module, reuse: int) -> float:
         """Count the tables of the integer design, with small tables of functions."""
-        options = self.quantize.replace("}", ",functions=8,table=8},narrow")
+        options = self.quantize.replace("}", ",functions=8,table=8},shrink,narrow")
         small = run_passes(module, options, calibration=self.calibration)
         folded = run_passes(small, f"fold-hardware{{reuse={reuse}}}", check=None) if reuse else small
         build = circuitc.compile(folded, "verilog", verify=False, options={"vectors": "0"})
@@ -96,7 +97,8 @@ def size(module: Module, method: str = "", bits: int = 8) -> tuple[float, int]:
     if zeros < count / 100:
         return zeros / count, -(-count * bits // 8)
     inputs, outputs = map(int, re.findall(r"block=(\d+)x(\d+)", f"{method},block=1x1")[0])
-    flags = sum(-(-a.shape[0] // outputs) * -(-a.shape[1] // inputs) for a in arrays)
+    flags = 0 if "block=neurons" in method else sum(
+        -(-a.shape[0] // outputs) * -(-a.shape[1] // inputs) for a in arrays)
     return zeros / count, -(-((count - zeros) * bits + flags) // 8)
 
 
@@ -108,11 +110,12 @@ def spread(values: list[float], places: int = 4) -> str:
 
 def row(digits: Digits, models: list[Module], method: str, given: argparse.Namespace) -> str:
     """Measure one way of pruning on networks that differ by the seed of their training."""
-    pruned = [run_passes(m, f"prune{{method={method},sparsity={given.sparsity},seed={s}}}") if method else m
+    share = "" if "sparsity=" in method else f",sparsity={given.sparsity}"
+    pruned = [run_passes(m, f"prune{{method={method}{share},seed={s}}}") if method else m
               for s, m in enumerate(models)]
-    share, bytes_ = size(pruned[0], method, given.bits)
+    zeros, bytes_ = size(pruned[0], method, given.bits)
     facts = [m.facts["passes"][-1]["facts"].get("lattice") if method else None for m in pruned]
-    cells = [method or "dense", f"{share:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
+    cells = [method or "dense", f"{zeros:.2f}", str(bytes_), spread([digits.accuracy(m) for m in pruned]),
              spread([digits.accuracy(digits.integers(m)) for m in pruned])]
     if given.latency:
         times = [digits.latency(m, whole) for m, whole in zip(pruned, models, strict=True)]
@@ -124,7 +127,7 @@ def row(digits: Digits, models: list[Module], method: str, given: argparse.Names
         bits = given.bits if given.rounded else None
         tuned = [finetune(m, {"row": digits.x[:given.train]}, digits.y[:given.train], epochs=given.epochs, rate=2e-3,
                           weight_bits=bits, activation_bits=bits, seed=s) for s, m in enumerate(pruned)]
-        assert all(abs(size(m)[0] - share) < 1e-3 for m in tuned)
+        assert all(abs(size(m)[0] - zeros) < 1e-3 for m in tuned)
         cells += [spread([digits.accuracy(m) for m in modules])
                   for modules in (tuned, [digits.integers(m) for m in tuned])]
     cells.append("-" if facts[0] is None else ", ".join(

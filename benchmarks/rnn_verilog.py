@@ -26,7 +26,7 @@ from circuitc.simulation import simulate_verilog
 from circuitc.synthesis.luts import count_luts
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "10_row_rnn"
-QUANTIZE = "quantize{sensitivity=false,method=percentile,percentile=99.99,functions=8,table=8},narrow"
+QUANTIZE = "quantize{sensitivity=false,method=percentile,percentile=99.99,functions=8,table=8},shrink,narrow"
 PART = 1000
 
 

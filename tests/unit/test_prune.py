@@ -151,7 +151,8 @@ def test_auto_chooses_by_bytes() -> None:
     ("prune{sparsity=1.0}", "below 1"), ("prune{n=4,m=4}", "n is above 0"),
     ("prune{method=nm,scope=global}", "each layer"), ("prune{block=4}", "inputs x outputs such as 4x16"),
     ("prune{block=0x4}", "or neurons"), ("prune{block=99999x4}", "1 to 65536"),
-    ("prune{method=structured,block=4x16}", "takes no block"),
+    ("prune{method=structured,block=4x16}", "takes no block"), ("prune{method=structured,scope=row}", "have no rows"),
+    ("prune{block=neurons,scope=row}", "have no rows"), ("prune{method=nm,scope=row}", "each layer"),
     ("sparsify{above=2.0}", "above is 0 to 1")])
 def test_refuses(text: str, says: str) -> None:
     with pytest.raises(CircuitError, match=says):
@@ -199,6 +200,18 @@ def test_blocks_go_or_stay_as_one(block: str, method: str) -> None:
         assert all(np.array_equal(part, was) for part, was in parts if part.any())
         assert method == "random" or max(gone) <= min(kept)
     assert run_passes(module, "prune{block=1x1}").entry.body == run_passes(module, "prune").entry.body
+
+
+@pytest.mark.parametrize("method", ["magnitude", "random"])
+def test_each_row_of_blocks_loses_its_share(method: str) -> None:
+    module = layers(8, 12, 6)
+    for w, old in zip(weights(run_passes(module, f"prune{{method={method},block=2x3,scope=row,sparsity=0.5}}")),
+                      weights(module), strict=True):
+        for r in range(0, len(w), 3):
+            parts = [(w[r:r + 3, c:c + 2], old[r:r + 3, c:c + 2]) for c in range(0, w.shape[1], 2)]
+            gone = [(was ** 2).sum() for part, was in parts if not part.any()]
+            assert len(gone) == len(parts) // 2
+            assert method == "random" or max(gone) <= min((p ** 2).sum() for p, _ in parts if p.any())
 
 
 def test_blocks_lie_along_outputs_however_the_weights_are_stored() -> None:

@@ -1,4 +1,4 @@
-"""Whole neurons of recurrent networks: which go, and that `shrink` takes them out of registers without changing a bit."""
+"""Whole neurons of recurrent networks: which go, and that `shrink` takes them out of registers, bit for bit."""
 
 from __future__ import annotations
 
