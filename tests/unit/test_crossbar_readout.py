@@ -12,7 +12,8 @@ from circuitc.backends.crossbar.choosing import chosen_encoding
 from circuitc.backends.crossbar.encoding import ENCODINGS, encode, find_encoding
 from circuitc.backends.crossbar.faults import STUCK_HRS, STUCK_LRS
 from circuitc.backends.crossbar.mapping import Mapped, map_region
-from circuitc.backends.crossbar.readout import Output, read_outputs
+from circuitc.backends.crossbar.margins import Gate
+from circuitc.backends.crossbar.readout import Column, Output, read_outputs
 from circuitc.backends.crossbar.regions import Region, region_of
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_type, run, smallest
@@ -173,6 +174,15 @@ def test_a_wider_window_certifies_less(tmp_path: Path) -> None:
         counts.append(out.gate_window.margin)
         assert out.nominal
     assert counts[0] > counts[1] > 0 > counts[2]
+
+
+def test_a_margin_that_printing_eats_is_none() -> None:
+    """The map has eleven digits of a reference: of one at 1000 steps, half of 1e-7 may be lost."""
+    column = Column(0, 0, 0, ((0, 1),), np.array([0]), np.array([1]), np.array([1.0]), 900.0, np.zeros(1), np.zeros(1))
+    for margin, sure in ((4e-8, False), (8e-8, True)):
+        gate = Gate(100.0, margin)
+        out = Output(0, "comparator", (column,), gate, gate, (), (), True, True)
+        assert out.nominal == out.window == sure
 
 
 def test_few_converter_bits_are_not_lossless(tmp_path: Path) -> None:
