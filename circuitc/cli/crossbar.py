@@ -41,8 +41,7 @@ class ExportTarget(StrEnum):
 def check_command(
     bundle: Folder,
     no_hashes: Annotated[bool, typer.Option("--no-hashes", help="Look at what the files say, not at digests.")] = False,
-    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Try every input too, on tiles that at most 16 drive.",
-                                             )] = False,
+    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Try all inputs, of tiles with up to 16.")] = False,
     as_json: Json = False,
 ) -> None:
     """Rebuild what a bundle computes from cells.csv and map.json, compare it with the program, certify it again.

@@ -57,9 +57,10 @@ class Column:
 class Output:
     """How one output is read.
 
-    `comparator`: one column, one decision against the reference that `gate` and `gate_window` have in common. `adc`: each column is converted and rounded,
-    the sums are digital. `constant`: the answer never changes. Certificates are for every binary input: `nominal`
-    with each conductance on its target, `window` with each anywhere in its write window; both with the wires.
+    `comparator`: one column, one decision against the reference that `gate` and `gate_window` have in common. `adc`:
+    each column is converted and rounded, the sums are digital. `constant`: the answer never changes. Certificates are
+    for every binary input: `nominal` with each conductance on its target, `window` with each anywhere in its write
+    window; both with the wires.
     """
 
     index: int

@@ -30,7 +30,8 @@ class Tried:
 
     `wrong` counts the states that are read wrong. `worst` is the truth over all states, `stated` what the map says, and
     `met` what the map's witness attains: for a comparator the distance from its reference to the nearest signal (below
-    zero: on the wrong side), for a conversion the error before rounding. In level steps; `scale` is the largest signal that there can be.
+    zero: on the wrong side), for a conversion the error before rounding. In level steps; `scale` is the largest signal
+    that there can be.
     """
 
     region: RegionMap
@@ -79,8 +80,8 @@ def exhausted(bundle: Bundle, conductances: Any = None, tiles: Collection[int] |
               most: int = MOST_INPUTS) -> Iterator[Tried]:
     """Try every state of the inputs on each tile that at most `most` inputs drive (or on those of `tiles`).
 
-    `conductances`, [tiles, rows, cols] in siemens, stand for those of the bundle where given (devices elsewhere in their
-    windows); references, gains and offsets are the map's. Outputs that never change are not sensed, so not tried.
+    `conductances`, [tiles, rows, cols] in siemens, stand for those of the bundle where given (devices elsewhere in
+    their windows); references, gains and offsets are the map's. Outputs that never change are not sensed, so not tried.
     """
     g = bundle.conductances if conductances is None else conductances
     for region in bundle.map.regions:
@@ -99,8 +100,8 @@ def _tile(bundle: Bundle, region: RegionMap, tile: TileMap, g: Floats) -> Iterat
     found = [(o, t) for o in region.outputs if o.kind != "constant" for t in o.terms if t.tile == tile.id]
     for k, (output, term) in enumerate(found):
         # A line that carries an inverse conducts where its input is 0.
-        currents = np.bincount(at, moved * signals[:, k])
-        digits = np.rint(np.bincount(at, moved * levels[:, k]))
+        currents: Floats = np.bincount(at, moved * signals[:, k])
+        digits: Floats = np.rint(np.bincount(at, moved * levels[:, k]))
         constant = float(signals[terms.inverse, k].sum())
         judge = _compared if output.kind == "comparator" else _converted
         yield judge(region, output, term, currents, constant, digits)
@@ -109,6 +110,7 @@ def _tile(bundle: Bundle, region: RegionMap, tile: TileMap, g: Floats) -> Iterat
 def _compared(region: RegionMap, output: OutputMap, term: TermMap, currents: Floats, constant: float, digits: Floats,
               ) -> Tried:
     assert output.reference is not None, "checked on reading"
+    assert output.least is not None
     signals, high = constant + _totals(currents), _totals(digits) >= output.least
     worst = min(signals[high].min(initial=np.inf) - output.reference,
                 output.reference - signals[~high].max(initial=-np.inf))
