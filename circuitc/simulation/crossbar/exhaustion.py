@@ -100,8 +100,8 @@ def _tile(bundle: Bundle, region: RegionMap, tile: TileMap, g: Floats) -> Iterat
     found = [(o, t) for o in region.outputs if o.kind != "constant" for t in o.terms if t.tile == tile.id]
     for k, (output, term) in enumerate(found):
         # A line that carries an inverse conducts where its input is 0.
-        currents: Floats = np.bincount(at, moved * signals[:, k])
-        digits: Floats = np.rint(np.bincount(at, moved * levels[:, k]))
+        currents = np.bincount(at, moved * signals[:, k]).astype(np.float64)
+        digits = np.rint(np.bincount(at, moved * levels[:, k])).astype(np.float64)
         constant = float(signals[terms.inverse, k].sum())
         judge = _compared if output.kind == "comparator" else _converted
         yield judge(region, output, term, currents, constant, digits)
