@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from circuitc.backends.crossbar.array import Array
 from circuitc.backends.crossbar.choosing import chosen_encoding
+from circuitc.backends.crossbar.design import design_on
 from circuitc.backends.crossbar.encoding import ENCODINGS, encode, find_encoding
 from circuitc.backends.crossbar.faults import STUCK_HRS, STUCK_LRS
 from circuitc.backends.crossbar.mapping import Mapped, map_region
 from circuitc.backends.crossbar.margins import Gate
+from circuitc.backends.crossbar.options import Options
 from circuitc.backends.crossbar.readout import Column, Output, read_outputs
 from circuitc.backends.crossbar.regions import Region, region_of
 from circuitc.diagnostics import CircuitError
@@ -191,6 +193,14 @@ def test_few_converter_bits_are_not_lossless(tmp_path: Path) -> None:
         made = array(tmp_path, f"[sense_amp]\nadc_bits = {bits}\n", rows=16, cols=16)
         (out,) = read_outputs(map_region(region(module), made), made)
         assert out.lossless == enough == out.nominal
+
+
+def test_comparators_alone_read_gates_and_nothing_else(tmp_path: Path) -> None:
+    made = array(tmp_path, "[sense_amp]\nkind = 'comparator'\n", rows=16, cols=16)
+    design = design_on(gates(np.array([[1, -1, 1]]), np.array([0])), made, Options(encoding="diff_pair"))
+    assert [o.kind for o in design.outputs] == ["comparator"]
+    with pytest.raises(CircuitError, match="output 0 needs a converter, and array a has comparators only"):
+        design_on(product(np.array([[1, -1, 1]]), "bit", "j,ij->i", "3"), made, Options(encoding="diff_pair"))
 
 
 def test_digits_of_weights_lie_in_slices(tmp_path: Path) -> None:

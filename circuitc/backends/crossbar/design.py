@@ -89,12 +89,21 @@ def design_on(module: Module, array: Array, options: Options, channels: Channels
             mapped, outputs, gained = place_by_margin(mapped, array)
         else:
             outputs, gained = read_outputs(mapped, array), (0, 0)
+        _check_converters(region.name, outputs, array)
         regions.append(Mounted(mapped, tuple(outputs), first, gained))
         first += len(mapped.tiles)
     if array.array.count and first > array.array.count:
         raise error(f"the model needs {first} tiles, array {array.name} has {array.array.count}",
                     help="use larger tiles, more levels a device, or another encoding")
     return Design(module, array, options, tuple(regions), channels)
+
+
+def _check_converters(region: str, outputs: Sequence[Output], array: Array) -> None:
+    """Refuse outputs that no comparator decides, where the array has nothing else."""
+    converted = [o.index for o in outputs if o.kind == "adc"]
+    if array.sense_amp.kind == "comparator" and converted:
+        raise error(f"@{region} output {converted[0]} needs a converter, and array {array.name} has comparators only",
+                    help="gates whose weights fit one tile and one level step need none; else sense_amp.kind = \"adc\"")
 
 
 def _known_faults(array: Array, options: Options) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:

@@ -52,7 +52,7 @@ def place_by_margin(mapped: Mapped, array: Array) -> tuple[Mapped, list[Output],
         tried = replace(mapped, tiles=(*mapped.tiles[:k], moved, *mapped.tiles[k + 1:]))
         columns = list(tile_columns(tried, k, array))
         again = read_outputs(tried, array, chain(*solved[:k], columns, *solved[k + 1:]))
-        new, old = _certified(again), _certified(outputs)
+        new, old = ((*_certified(found), _signals(found, k)) for found in (again, outputs))
         if new > old and new[1] >= old[1]:
             mapped, outputs, solved[k] = tried, again, columns
     after = _certified(outputs)
@@ -61,6 +61,17 @@ def place_by_margin(mapped: Mapped, array: Array) -> tuple[Mapped, list[Output],
 
 def _certified(outputs: Sequence[Output]) -> Gain:
     return sum(o.nominal for o in outputs), sum(o.window for o in outputs)
+
+
+def _signals(outputs: Sequence[Output], tile: int) -> Gain:
+    """Count the certified signals of a tile: an output that is spread over several needs all of its own."""
+    count = np.zeros(2, dtype=np.int64)
+    for output in outputs:
+        for k, column in enumerate(output.columns):
+            if column.tile == tile and output.kind != "constant":
+                pair = (output.gate, output.gate_window) if output.gate else (output.sums[k], output.sums_window[k])
+                count += [found is not None and found.certified for found in pair]
+    return int(count[0]), int(count[1])
 
 
 @dataclass
