@@ -234,6 +234,15 @@ def test_auto_takes_what_is_cheapest(weights: np.ndarray, rows: int, cols: int, 
     assert "decisions a read" in why
 
 
+def test_auto_looks_at_windows_where_those_are_asked_for(tmp_path: Path) -> None:
+    made = array(tmp_path, "window_rel = 0.05\n", rows=32, cols=16)
+    r = region(product(np.array([[1, -1, 1, -1, 1, -1, 1, -1, 1]]), "bit", "j,ij->i", "9"))
+    assert [chosen_encoding(r, made, certify)[0] for certify in ("", "nominal", "window")] == [
+        "diff_pair", "diff_pair", "dual_rail"]
+    certain = [read_outputs(map_region(r, made, wish=name), made)[0].window for name in ("diff_pair", "dual_rail")]
+    assert certain == [False, True]
+
+
 def test_what_an_array_cannot_do_is_said() -> None:
     b = Builder()
     x = b.input("x", parse_type("u4[3]"))

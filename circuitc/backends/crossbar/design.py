@@ -83,7 +83,9 @@ def design_on(module: Module, array: Array, options: Options, channels: Channels
         if func.target != "crossbar":
             continue
         region = region_of(func)
-        name, why = (options.encoding, "asked for") if options.encoding != "auto" else chosen_encoding(region, array)
+        name, why = options.encoding, "asked for"
+        if name == "auto":
+            name, why = chosen_encoding(region, array, options.certify)
         mapped = map_region(region, array, wish=name, why=why, seed=options.seed, faults=known[first:])
         if options.placement == "margin":
             mapped, outputs, gained = place_by_margin(mapped, array)
