@@ -1,10 +1,10 @@
-"""The crossbar target: exactness and speed of the solver beside ngspice and badcrossbar, packing, faults, sizes.
+"""The crossbar target: its solver beside ngspice, badcrossbar and CrossSim, certificates, packing, faults, sizes.
 
     python benchmarks/crossbar.py [FOLDER_OF_MAT_FILES] [--quick]
 
 badcrossbar (`pip install --no-deps badcrossbar pathvalidate sigfig`) and ngspice are run where they are installed, on
-the same arrays, and their answers compared. The `.mat` files are AutoGMap's R882 and R1484, for packing. Set
-OPENBLAS_NUM_THREADS=1 where other work runs beside.
+the same arrays, and their answers compared; CrossSim's figures are recorded ones (crossbar_recorded.py). The `.mat`
+files are AutoGMap's R882 and R1484, for packing. Set OPENBLAS_NUM_THREADS=1 where other work runs beside.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from crossbar_certificates import soundness
+from crossbar_recorded import beside_crosssim
 from scipy.io import loadmat
 from scipy.sparse import csr_matrix
 
@@ -204,6 +206,8 @@ def main(arguments: list[str]) -> None:
     folders = [Path(a) for a in arguments if not a.startswith("--")]
     exactness(quick)
     speed(quick)
+    beside_crosssim(quick)
+    soundness(*((10, 4) if quick else (100, 24)))
     for folder in folders:
         packing(folder)
     faults(5 if quick else 20)

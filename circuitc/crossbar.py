@@ -27,6 +27,7 @@ from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.exhaustion import Tried, exhausted
 from circuitc.simulation.crossbar.lab import Lab
 from circuitc.simulation.crossbar.measured import measured_cells, run_measured
 from circuitc.simulation.crossbar.modes import run_mode
@@ -127,6 +128,10 @@ class Program:
     def certificate(self) -> list[Finding]:
         """Solve every tile again and say of each output whether it is certified."""
         return list(findings(self.bundle))
+
+    def exhausted(self) -> list[Tried]:
+        """Try every state of the inputs on each tile that at most 16 inputs drive, through its transfer matrix."""
+        return list(exhausted(self.bundle))
 
     def faults(self, *, hashes: bool = True) -> list[str]:
         """Say all that is wrong: between the table and the map, against the program, in certificates, in files.

@@ -159,6 +159,40 @@ def _names(section: str, value: dict[str, Any]) -> None:
             _names(key, inner)
 
 
+def test_crosssims_documented_product_of_what_is_exported(tmp_path: Path) -> None:
+    """What CrossSim documents of a balanced, one-sided core without errors, done by ourselves: not CrossSim.
+
+    Its lowest cores hold conductances as shares of the greatest (readme of its cores); a weight is the difference of
+    two, from Gmin for 0 to 1 for the largest weight; large matrices are cut into cores, whose results are added. In
+    single precision, as CrossSim has it.
+    """
+    bundle = bundle_of(dense(12, 9), tmp_path, 8, 12)
+    files = export(bundle, "crosssim")
+    arrays, said = np.load(io.BytesIO(files["crosssim.npz"])), json.loads(files["crosssim.json"])
+    w = arrays[f"weights_{bundle.map.regions[0].func}"]
+    device, core = said["xbar"]["device"], said["core"]
+    least = 0.0 if device["infinite_on_off_ratio"] else device["Rmin"] / device["Rmax"]
+    x = np.random.default_rng(1).integers(0, 2, (50, 12))
+    wanted = x @ w.T
+    positive, negative = (np.float32(least + (1 - least) * np.maximum(side, 0) / np.abs(w).max()) for side in (w, -w))
+    found = np.zeros(wanted.shape, np.float32)
+    for first in range(0, 12, core["rows_max"]):
+        part = slice(first, first + core["rows_max"])
+        found += x[:, part].astype(np.float32) @ (positive[:, part] - negative[:, part]).T
+    found *= np.float32(np.abs(w).max() / (1 - least))
+    assert np.abs(found - wanted).max() <= 1e-6 * np.abs(wanted).max()
+    # And the tiles: what two of the lowest cores would give for our pairs of bitlines adds up to the same sums.
+    again = np.zeros(wanted.shape)
+    for output in bundle.map.regions[0].outputs:
+        for term in output.terms:
+            tile = arrays[f"tile_{term.tile:03d}"].astype(np.float32)
+            drives = [np.zeros(len(x)) if i is None else x[:, i] for i in bundle.map.tiles[term.tile].row_in]
+            volts = np.stack(drives, axis=1).astype(np.float32)
+            current = sum(factor * (volts @ tile[:, bitline]) for bitline, factor in term.bitlines)
+            again[:, output.index] += 2 ** term.slice * current / (1 - least)
+    assert np.abs(again - wanted).max() <= 1e-6 * np.abs(wanted).max()
+
+
 def test_crosssim_multiplies_what_is_exported(tmp_path: Path) -> None:
     simulator = pytest.importorskip("simulator")
     bundle = bundle_of(dense(12, 9), tmp_path, 8, 12)

@@ -1,5 +1,6 @@
 """The commands about arrays: what they print, and their exit statuses."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def test_a_bundle_is_checked_simulated_and_exported(bundle: Path, tmp_path: Path
                                                     ) -> None:
     assert run(["xbar", "check", str(bundle)]) == 0
     assert "certified nominal: 12 of 12 outputs; window (+-10 %): 12 of 12" in capsys.readouterr().out
+    assert run(["xbar", "check", str(bundle), "--exhaustive", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["tried"], said["states"], said["faults"]) == (12, 192, [])
+    assert run(["xbar", "check", str(bundle), "--exhaustive"]) == 0
+    assert "every input tried: 12 of 12 signals" in capsys.readouterr().out
     for mode in ("ideal", "quant", "ir", "ir-fast"):
         assert run(["simulate", str(bundle), "--target", "crossbar", "--mode", mode, "--exhaustive"]) == 0
         assert capsys.readouterr().out == f"crossbar ({mode}): agrees with the interpreter on 16 samples\n"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitc.backends.crossbar import margins
-from circuitc.backends.crossbar.margins import gate_margin, sum_error
+from circuitc.backends.crossbar.margins import gate_margin, sum_error, with_one_reference
 
 CASES = st.integers(1, 9).flatmap(lambda n: st.tuples(
     st.lists(st.integers(-3, 3), min_size=n, max_size=n), st.integers(-8, 8), st.floats(0, 0.5), st.integers(0, 10**6)))
@@ -41,6 +41,26 @@ def test_a_gates_margin_is_attained_and_never_passed(case: tuple, windowed: bool
         assert np.array_equal(currents > gate.reference, on)
     assert gate.below @ w < least <= gate.above @ w
     assert np.isclose(gate.above @ e - gate.above @ one - ~gate.above @ zero, above, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=100)
+@given(CASES, st.floats(0, 0.3))
+def test_one_reference_serves_targets_and_windows(case: tuple, wide: float) -> None:
+    weights, least, spread, seed = case
+    rng = np.random.default_rng(seed)
+    w = np.array(weights)
+    e = w * 0.9 + rng.normal(0, spread / 4, len(w))
+    one, zero = rng.uniform(0, wide, (2, len(w)))
+    gate, window = with_one_reference(gate_margin(w, e, least), gate_margin(w, e, least, one, zero))
+    assert gate.reference == window.reference
+    x = all_inputs(len(w))
+    on, currents, slack = x @ w >= least, x @ e, x @ one + (1 - x) @ zero
+    if on.all() or not on.any():
+        return
+    assert gate_margin(w, e, least).certified == gate.certified
+    for found, spared in ((gate, np.zeros(len(x))), (window, slack)):
+        left = min((currents - spared)[on].min() - found.reference, found.reference - (currents + spared)[~on].max())
+        assert np.isclose(left, found.margin, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=60)

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from circuitc.backends.crossbar.array import Array
 from circuitc.backends.crossbar.choosing import chosen_encoding
+from circuitc.backends.crossbar.design import design_on
 from circuitc.backends.crossbar.encoding import ENCODINGS, encode, find_encoding
 from circuitc.backends.crossbar.faults import STUCK_HRS, STUCK_LRS
 from circuitc.backends.crossbar.mapping import Mapped, map_region
-from circuitc.backends.crossbar.readout import Output, read_outputs
+from circuitc.backends.crossbar.margins import Gate
+from circuitc.backends.crossbar.options import Options
+from circuitc.backends.crossbar.readout import Column, Output, read_outputs
 from circuitc.backends.crossbar.regions import Region, region_of
 from circuitc.diagnostics import CircuitError
 from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_type, run, smallest
@@ -175,12 +178,29 @@ def test_a_wider_window_certifies_less(tmp_path: Path) -> None:
     assert counts[0] > counts[1] > 0 > counts[2]
 
 
+def test_a_margin_that_printing_eats_is_none() -> None:
+    """The map has eleven digits of a reference: of one at 1000 steps, half of 1e-7 may be lost."""
+    column = Column(0, 0, 0, ((0, 1),), np.array([0]), np.array([1]), np.array([1.0]), 900.0, np.zeros(1), np.zeros(1))
+    for margin, sure in ((4e-8, False), (8e-8, True)):
+        gate = Gate(100.0, margin)
+        out = Output(0, "comparator", (column,), gate, gate, (), (), True, True)
+        assert out.nominal == out.window == sure
+
+
 def test_few_converter_bits_are_not_lossless(tmp_path: Path) -> None:
     module = product(np.ones((1, 7), dtype=np.int64), "bit", "j,ij->i", "7")
     for bits, enough in ((2, False), (3, True)):
         made = array(tmp_path, f"[sense_amp]\nadc_bits = {bits}\n", rows=16, cols=16)
         (out,) = read_outputs(map_region(region(module), made), made)
         assert out.lossless == enough == out.nominal
+
+
+def test_comparators_alone_read_gates_and_nothing_else(tmp_path: Path) -> None:
+    made = array(tmp_path, "[sense_amp]\nkind = 'comparator'\n", rows=16, cols=16)
+    design = design_on(gates(np.array([[1, -1, 1]]), np.array([0])), made, Options(encoding="diff_pair"))
+    assert [o.kind for o in design.outputs] == ["comparator"]
+    with pytest.raises(CircuitError, match="output 0 needs a converter, and array a has comparators only"):
+        design_on(product(np.array([[1, -1, 1]]), "bit", "j,ij->i", "3"), made, Options(encoding="diff_pair"))
 
 
 def test_digits_of_weights_lie_in_slices(tmp_path: Path) -> None:
@@ -212,6 +232,15 @@ def test_auto_takes_what_is_cheapest(weights: np.ndarray, rows: int, cols: int, 
     name, why = chosen_encoding(r, array(tmp_path, rows=rows, cols=cols))
     assert name == wanted
     assert "decisions a read" in why
+
+
+def test_auto_looks_at_windows_where_those_are_asked_for(tmp_path: Path) -> None:
+    made = array(tmp_path, "window_rel = 0.05\n", rows=32, cols=16)
+    r = region(product(np.array([[1, -1, 1, -1, 1, -1, 1, -1, 1]]), "bit", "j,ij->i", "9"))
+    assert [chosen_encoding(r, made, certify)[0] for certify in ("", "nominal", "window")] == [
+        "diff_pair", "diff_pair", "dual_rail"]
+    certain = [read_outputs(map_region(r, made, wish=name), made)[0].window for name in ("diff_pair", "dual_rail")]
+    assert certain == [False, True]
 
 
 def test_what_an_array_cannot_do_is_said() -> None:

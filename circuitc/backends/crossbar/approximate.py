@@ -19,9 +19,14 @@ def fast_transfer(conductances: Any, wires: Wires = IDEAL) -> Matrix:
     is what is neglected. The error against `transfer_matrix` is measured in benchmarks/crossbar.py.
     """
     g = checked_conductances(conductances)
-    alpha = _ladder(g, wires.wordline, wires.wordline_end)
-    beta = _ladder(g.T[:, ::-1], wires.bitline, wires.bitline_end)[:, ::-1].T
+    alpha, beta = ladders(g, wires)
     return alpha * g * beta
+
+
+def ladders(g: Matrix, wires: Wires) -> tuple[Matrix, Matrix]:
+    """Give alpha, what the wordlines leave of a volt at each device, and beta, the share that the bitlines pass on."""
+    alpha = _ladder(g, wires.wordline, wires.wordline_end)
+    return alpha, _ladder(g.T[:, ::-1], wires.bitline, wires.bitline_end)[:, ::-1].T
 
 
 def _ladder(shunts: Matrix, segment: float, end: float) -> Matrix:

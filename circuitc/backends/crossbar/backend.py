@@ -98,6 +98,8 @@ def figures(design: Design) -> dict[str, Any]:
     return {"array": array.name, "encodings": ", ".join(sorted({m.mapped.encoding.name for m in design.regions})),
             "tiles": len(tiles), "devices": used, "outputs": len(outputs),
             "certified_nominal": sum(o.nominal for o in outputs), "certified_window": sum(o.window for o in outputs),
+            "nominal_by_placement": sum(m.gained[0] for m in design.regions),
+            "window_by_placement": sum(m.gained[1] for m in design.regions),
             "window_percent": f"{100 * array.device.window_rel:g}",
             "comparators": kinds["comparator"], "conversions": reads,
             "constant_outputs": kinds["constant"], "split_outputs": sum(m.mapped.split for m in design.regions),

@@ -17,7 +17,7 @@ import circuitc
 
 from .cells import cells_csv, cells_of, program_csv
 from .design import Design, Mounted
-from .readout import Column, Output, conductances, level_step, targets
+from .readout import DIGITS, Column, Output, conductances, level_step, targets
 from .spice import subcircuit
 from .tile import NONE, Tile
 
@@ -66,7 +66,7 @@ def map_json(design: Design, files: Mapping[str, bytes]) -> bytes:
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         "physics": {
             "array": array.name, "rows": array.array.rows, "cols": array.array.cols,
-            "level_siemens": [_short(g, 9) for g in array.levels.tolist()], "v_read": array.device.v_read,
+            "level_siemens": array.levels.tolist(), "v_read": array.device.v_read,
             "window_rel": array.device.window_rel, "lsb_ampere": _short(step(design) * array.device.v_read),
             "wires_ohm": {"wordline": wires.wordline, "bitline": wires.bitline, "wordline_end": wires.wordline_end,
                           "bitline_end": wires.bitline_end},
@@ -135,9 +135,9 @@ def _bits(bits: Any) -> str | None:
     return None if bits is None else "".join("1" if b else "0" for b in np.asarray(bits).tolist())
 
 
-def _short(value: float, digits: int = 9) -> float:
-    """Round what was computed to nine digits, which another machine computes too."""
-    return float(f"{value:.{digits}g}")
+def _short(value: float) -> float:
+    """Round what was computed to digits that another machine computes too; certificates allow for it (`PRINTED`)."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _listed(document: Mapping[str, Any]) -> str:

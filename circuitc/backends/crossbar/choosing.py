@@ -23,7 +23,8 @@ SOLVED = 4      # tiles that are solved, for an estimate
 class Cost:
     """What an encoding takes, the most important first.
 
-    `uncertain` is the share of sensed signals that are not certified nominal, of the first tiles, wires included.
+    `uncertain` is the share of sensed signals that are not certified nominal, of the first tiles, wires included; or of
+    outputs that are not certified in their windows, where that is asked for.
     """
 
     uncertain: float
@@ -33,19 +34,20 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{self.decisions} decisions a read, {self.tiles} tiles, {self.devices} devices" + (
-            f", {self.uncertain:.0%} of the signals uncertain" if self.uncertain else "")
+            f", {self.uncertain:.0%} uncertain" if self.uncertain else "")
 
 
-def chosen_encoding(region: Region, array: Array) -> tuple[str, str]:
+def chosen_encoding(region: Region, array: Array, certify: str = "") -> tuple[str, str]:
     """Give the name of the cheapest encoding and why: what each that fits would cost.
 
-    Of equal ones the first in the table is taken.
+    With `certify` "window" what counts first is how many outputs are certified anywhere in their windows. Of equal ones
+    the first in the table is taken.
     """
     costs: dict[str, Cost] = {}
     refused: CircuitError | None = None
     for name in ENCODINGS:
         try:
-            costs[name] = _cost(region, array, name)
+            costs[name] = _cost(region, array, name, certify == "window")
         except CircuitError as e:
             refused = refused or e
     if not costs:
@@ -56,11 +58,17 @@ def chosen_encoding(region: Region, array: Array) -> tuple[str, str]:
     return best, f"{costs[best]}" + (f" ({others})" if others else "")
 
 
-def _cost(region: Region, array: Array, name: str) -> Cost:
+def _cost(region: Region, array: Array, name: str, window: bool) -> Cost:
     mapped = map_region(region, array, wish=name, effort=EFFORT)
     certain: list[bool] = []
     for output in read_outputs(replace(mapped, tiles=mapped.tiles[:SOLVED]), array):
-        certain += [s.certified for s in output.sums] if output.gate is None else [output.gate.certified]
+        if not output.columns:   # it lies on tiles that were not solved, or never changes
+            continue
+        if window:   # a signal of several is worth nothing if the others are not certain
+            certain.append(all(s.certified for s in output.sums_window) if output.gate_window is None else
+                           output.gate_window.certified)
+        else:
+            certain += [s.certified for s in output.sums] if output.gate is None else [output.gate.certified]
     decisions = sum(len(np.unique(np.stack([t.column_output, t.column_slice])[:, t.column_output != NONE], axis=1).T)
                     for t in mapped.tiles)
     return Cost(1 - sum(certain) / len(certain) if certain else 0.0, decisions, len(mapped.tiles),

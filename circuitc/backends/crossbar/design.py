@@ -17,6 +17,7 @@ from .choosing import chosen_encoding
 from .fault_file import read_faults
 from .mapping import Mapped, map_region
 from .options import Options
+from .placement import place_by_margin
 from .readout import Output, read_outputs
 from .regions import region_of
 from .tile import Tile
@@ -24,11 +25,15 @@ from .tile import Tile
 
 @dataclass(frozen=True)
 class Mounted:
-    """A region on the array: its tiles are `first`, `first + 1`, ... of the bundle."""
+    """A region on the array: its tiles are `first`, `first + 1`, ... of the bundle.
+
+    `gained` counts the outputs that are certified, nominal and in their windows, thanks to placement by margin.
+    """
 
     mapped: Mapped
     outputs: tuple[Output, ...]
     first: int
+    gained: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -78,14 +83,29 @@ def design_on(module: Module, array: Array, options: Options, channels: Channels
         if func.target != "crossbar":
             continue
         region = region_of(func)
-        name, why = (options.encoding, "asked for") if options.encoding != "auto" else chosen_encoding(region, array)
+        name, why = options.encoding, "asked for"
+        if name == "auto":
+            name, why = chosen_encoding(region, array, options.certify)
         mapped = map_region(region, array, wish=name, why=why, seed=options.seed, faults=known[first:])
-        regions.append(Mounted(mapped, tuple(read_outputs(mapped, array)), first))
+        if options.placement == "margin":
+            mapped, outputs, gained = place_by_margin(mapped, array)
+        else:
+            outputs, gained = read_outputs(mapped, array), (0, 0)
+        _check_converters(region.name, outputs, array)
+        regions.append(Mounted(mapped, tuple(outputs), first, gained))
         first += len(mapped.tiles)
     if array.array.count and first > array.array.count:
         raise error(f"the model needs {first} tiles, array {array.name} has {array.array.count}",
                     help="use larger tiles, more levels a device, or another encoding")
     return Design(module, array, options, tuple(regions), channels)
+
+
+def _check_converters(region: str, outputs: Sequence[Output], array: Array) -> None:
+    """Refuse outputs that no comparator decides, where the array has nothing else."""
+    converted = [o.index for o in outputs if o.kind == "adc"]
+    if array.sense_amp.kind == "comparator" and converted:
+        raise error(f"@{region} output {converted[0]} needs a converter, and array {array.name} has comparators only",
+                    help="gates whose weights fit one tile and one level step need none; else sense_amp.kind = \"adc\"")
 
 
 def _known_faults(array: Array, options: Options) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:

@@ -8,7 +8,7 @@ more than `MOST_SUMS` values, the deviations from the best-fitting gain are adde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ class Gate:
     def certified(self) -> bool:
         """True where every input is decided rightly."""
         return self.margin > ROUNDING
+
+    def about(self, reference: float) -> Gate:
+        """Give the margin that is left with another reference: the distance from it to the nearer side."""
+        return replace(self, reference=reference, margin=self.margin - abs(reference - self.reference))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,17 @@ def gate_margin(weights: Integers, currents: Floats, least: int, one: Floats | N
     below, above = float(most[low]), float(-negative[high])
     return Gate((below + above) / 2, (above - below) / 2, _trace(weights, chosen_most, low),
                 _trace(weights, chosen_least, high))
+
+
+def with_one_reference(gate: Gate, window: Gate) -> tuple[Gate, Gate]:
+    """Give both gates the reference that a comparator gets, which is one.
+
+    Windows widen the two sides unevenly, so the middle between those is not the middle between the targets': it is
+    taken where it makes the window certain (the targets lie inside), else the targets'.
+    """
+    if not np.isfinite(gate.margin):
+        return gate, window
+    return (gate.about(window.reference), window) if window.certified else (gate, window.about(gate.reference))
 
 
 def sum_error(weights: Integers, currents: Floats, one: Floats | None = None, zero: Floats | None = None,

@@ -9,20 +9,23 @@ from circuitc.diagnostics import CircuitError, Diagnostic, nearest
 
 from .encoding import ENCODINGS
 
-_CHOICES = {"encoding": ("auto", *ENCODINGS), "spice": ("false", "true"), "certify": ("", "nominal", "window"),
-            "periphery": ("true", "false"), "native": ("false", "true")}
+_CHOICES = {"encoding": ("auto", *ENCODINGS), "placement": ("margin", "load"), "spice": ("false", "true"),
+            "certify": ("", "nominal", "window"), "periphery": ("true", "false"), "native": ("false", "true")}
+_TEXTS = ("array", "encoding", "placement", "channels", "faults", "certify")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What can be chosen: the array (a preset or a hardware file), how weights are held, and what is written beside.
 
+    `placement` says how outputs get their places in a tile: by `margin` where that certifies more, or by `load` alone.
     `faults` is a CSV file `tile,row,col,kind`, `channels` a channel map in TOML, `certify` the certificate that every
     output must have; `periphery` and `native` say whether the digital side is printed, and as native code too.
     """
 
     array: str = "rram-128"
     encoding: str = "auto"
+    placement: str = "margin"
     seed: int = 0
     spice: bool = False
     channels: str = ""
@@ -37,7 +40,7 @@ def parse_options(given: Mapping[str, str]) -> Options:
     found = wrong_options(given)
     if found:
         raise CircuitError(found)
-    texts = {name: given[name] for name in ("array", "encoding", "channels", "faults", "certify") if name in given}
+    texts = {name: given[name] for name in _TEXTS if name in given}
     return Options(**texts, seed=int(given.get("seed", "0")), spice=given.get("spice") == "true",
                    periphery=given.get("periphery") != "false", native=given.get("native") == "true")
 

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from .array import Array
 from .mapping import Mapped
-from .margins import Gate, Sum, gate_margin, sum_error
+from .margins import ROUNDING, Gate, Sum, gate_margin, sum_error, with_one_reference
 from .placing import sign
 from .sensitivity import sensed_currents
 from .tile import NONE, Tile
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+DIGITS = 11                      # of references, gains and offsets in the map,
+PRINTED = 0.5 * 10.0 ** (1 - DIGITS)   # so by this share of itself a number there may be off
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,22 @@ class Column:
     @property
     def bits(self) -> int:
         """The bits a converter needs to tell all sums of this column apart."""
-        return int(np.abs(self.digits).sum()).bit_length()
+        return self.most.bit_length()
+
+    @property
+    def most(self) -> int:
+        """How far the sums reach from the least to the greatest."""
+        return int(np.abs(self.digits).sum())
 
 
 @dataclass(frozen=True)
 class Output:
     """How one output is read.
 
-    `comparator`: one column, one decision against `nominal.reference`. `adc`: each column is converted and rounded,
-    the sums are digital. `constant`: the answer never changes. Certificates are for every binary input: `nominal`
-    with each conductance on its target, `window` with each anywhere in its write window; both with the wires.
+    `comparator`: one column, one decision against the reference that `gate` and `gate_window` have in common. `adc`:
+    each column is converted and rounded, the sums are digital. `constant`: the answer never changes. Certificates are
+    for every binary input: `nominal` with each conductance on its target, `window` with each anywhere in its write
+    window; both with the wires.
     """
 
     index: int
@@ -75,7 +84,12 @@ class Output:
         return self._certified(self.gate_window, self.sums_window)
 
     def _certified(self, gate: Gate | None, sums: tuple[Sum, ...]) -> bool:
-        decided = gate.certified if gate is not None else all(s.certified for s in sums)
+        if gate is not None:
+            reference = gate.reference + self.columns[0].constant
+            decided = gate.certified and gate.margin > ROUNDING + PRINTED * abs(reference)
+        else:
+            decided = all(s.certified and s.error + PRINTED * (c.most + 2 * s.gain * abs(c.constant)) < 0.5 - ROUNDING
+                          for c, s in zip(self.columns, sums, strict=False))   # constants have none
         return self.right and self.lossless and decided
 
 
@@ -145,8 +159,9 @@ def _output(mapped: Mapped, array: Array, index: int, columns: tuple[Column, ...
         if not columns or _never_changes(columns[0].digits, least):
             return Output(index, "constant", columns, None, None, (), (), True, True)
         c = columns[0]
-        return Output(index, "comparator", columns, gate_margin(c.digits, c.currents, least),
-                      gate_margin(c.digits, c.currents, least, c.driven, c.idle), (), (), right, True)
+        gate, window = with_one_reference(gate_margin(c.digits, c.currents, least),
+                                          gate_margin(c.digits, c.currents, least, c.driven, c.idle))
+        return Output(index, "comparator", columns, gate, window, (), (), right, True)
     sums = tuple(sum_error(c.digits, c.currents) for c in columns)
     windows = tuple(sum_error(c.digits, c.currents, c.driven, c.idle, s.gain)
                     for c, s in zip(columns, sums, strict=True))

@@ -86,18 +86,19 @@ class Wire:
 class Input:
     """Section `[input]`: how numbers become voltages."""
 
-    dac_bits: int = _key(1, "bits of an input that are applied at once", "ISAAC", least=1, most=16)
-    mode: str = _key("bit_serial", "how inputs of more bits are applied", choices=("bit_serial", "analog"))
+    dac_bits: int = _key(1, "bits of an input that are applied at once", "ISAAC", least=1, most=1)
+    mode: str = _key("bit_serial", "how inputs of more bits are applied", choices=("bit_serial",))
 
 
 @dataclass(frozen=True, slots=True)
 class SenseAmp:
     """Section `[sense_amp]`: how currents become numbers."""
 
-    kind: str = _key("adc", "what reads a column that is no threshold gate", choices=("adc", "comparator", "ideal"))
+    kind: str = _key("adc", "what reads a column that is no threshold gate; comparator: nothing does",
+                     choices=("adc", "comparator", "ideal"))
     adc_bits: int = _key(8, "bits of a conversion", "ISAAC: 8; NeuroSim: 5", least=1, most=24)
     cols_per_adc: int = _key(128, "columns that share a converter", "ISAAC: one for an array", least=1)
-    range: str = _key("max", "what the highest code stands for", "CrossSim's names", choices=("max", "calibrated"))
+    range: str = _key("max", "what the highest code stands for", "CrossSim's names", choices=("max",))
 
 
 @dataclass(frozen=True, slots=True)

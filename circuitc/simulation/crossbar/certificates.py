@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.backends.crossbar.margins import gate_margin, sum_error
+from circuitc.backends.crossbar.margins import gate_margin, sum_error, with_one_reference
 from circuitc.backends.crossbar.sensitivity import window_bounds
 from circuitc.backends.crossbar.transfer import transfer_matrix
 
@@ -104,14 +104,15 @@ def _finding(bundle: Bundle, region: RegionMap, output: OutputMap, weights: NDAr
 
 def _comparator(name: str, output: OutputMap, term: Solved, faults: list[str]) -> tuple[bool, bool]:
     assert output.least is not None, "checked on reading"
-    gate = gate_margin(term.digits, term.currents, output.least)
-    window = gate_margin(term.digits, term.currents, output.least, term.one, term.zero)
+    gate, window = with_one_reference(gate_margin(term.digits, term.currents, output.least),
+                                      gate_margin(term.digits, term.currents, output.least, term.one, term.zero))
     scale = max(1.0, float(np.abs(term.currents).sum()))
     reference = gate.reference + term.offset
     _compare(name, "reference", output.reference, reference, scale, faults)
     _compare(name, "margin", output.margin, gate.margin, scale, faults)
     _compare(name, "margin_window", output.margin_window, window.margin, scale, faults)
-    return gate.certified, window.certified
+    off = abs(reference - (reference if output.reference is None else output.reference))
+    return gate.certified and off < gate.margin, window.certified and off < window.margin
 
 
 def _converted(bundle: Bundle, name: str, output: OutputMap, terms: list[Solved], faults: list[str],

@@ -110,14 +110,15 @@ def machine_of(module: Module, bundle: Bundle, *, ideal: bool = False) -> Machin
     regions: dict[str, RegionMachine] = {}
     for region in bundle.map.regions:
         rebuilt = rebuild_region(bundle, region)
-        terms = tuple(_terms(bundle, region, tile) for tile in bundle.tiles_of(region))
+        terms = tuple(terms_of(bundle, region, tile) for tile in bundle.tiles_of(region))
         if ideal:
             terms = tuple(ideal_terms(bundle, region, t) for t in terms)
         regions[region.func] = RegionMachine(region, rebuilt, terms, bundle.shape[0], most)
     return Machine(module, bundle, regions)
 
 
-def _terms(bundle: Bundle, region: RegionMap, tile: TileMap) -> Terms:
+def terms_of(bundle: Bundle, region: RegionMap, tile: TileMap) -> Terms:
+    """Give what a region senses on a tile, outputs rising."""
     found = [(o, t) for o in region.outputs if o.kind != "constant" for t in o.terms if t.tile == tile.id]
     factors = np.array([sense(t, bundle.shape[1]) for _, t in found]).reshape(-1, bundle.shape[1]).T
     return Terms(tile.id, *drives(tile), factors, np.array([o.index for o, _ in found], dtype=np.int64),
