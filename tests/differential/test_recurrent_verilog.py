@@ -114,4 +114,4 @@ def test_a_stream_that_does_more_than_call_is_refused() -> None:
     problems = VERILOG.check(module, {})
     assert len(problems) == 1
     assert "its schedule is iterate 3" in problems[0].message
-    assert "let a stream do nothing but call" in problems[0].help
+    assert "let a step do nothing but call" in problems[0].help
