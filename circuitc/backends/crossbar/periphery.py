@@ -76,9 +76,9 @@ def _verilog(design: Design, driven: Module) -> Emission:
     """Print the driven program; the modules of its tiles are written line by line, sums of a thousand terms and all."""
     for mounted in design.regions:
         reads = len(mounted.mapped.region.planes) * mounted.mapped.region.times
-        if reads > 1 and driven.entry.schedule == design.module.entry.schedule:
-            raise error(f"@{mounted.name} reads its tiles {reads} times a step, and a wrapper with registers reads "
-                        "once")
+        if reads > 1 and mounted.name in driven.funcs:
+            raise error(f"@{mounted.name} reads its tiles {reads} times a step, in a func with steps of its own that "
+                        "is called", help="make that func the main one (the pass main)")
     tiles = {name: f for name, f in driven.funcs.items() if f.target == TARGET}
     hollow = driven
     for func in tiles.values():
