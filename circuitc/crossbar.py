@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.diagnostics import error as user_error
 from circuitc.driver import load as load_model
 from circuitc.driver import rewrite
-from circuitc.ir import Module
+from circuitc.ir import OPS, Graph, Module
 from circuitc.proof.crossbar import region_differences
 from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
@@ -60,6 +61,18 @@ class Program:
     @property
     def tiles(self) -> int:
         return len(self.bundle.map.tiles)
+
+    @property
+    def on_arrays(self) -> dict[str, tuple[int, int]]:
+        """The matrices that lie on arrays, [outputs, inputs] each, by the names of their funcs."""
+        return {r.func: (len(r.outputs), r.inputs) for r in self.bundle.map.regions}
+
+    @property
+    def digital(self) -> dict[str, int]:
+        """The ops that do not, and how many there are of each in the program: the digital periphery computes them."""
+        bodies = [f.body for f in self.module.funcs.values() if not f.target and isinstance(f.body, Graph)]
+        counts = Counter(b.nodes[v].op for b in bodies for v in b.live)
+        return {op: counts[op] for op in sorted(counts) if op in OPS}
 
     def conductances(self, tile: int) -> Any:
         """Give a tile's conductances, [rows, cols] in siemens: the targets, or what a lab measured."""

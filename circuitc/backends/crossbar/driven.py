@@ -1,8 +1,7 @@
 """The program with its arrays driven: regions become calls of tiles, with all that is digital around them as IR.
 
-Where each tile is read once a step, a region stays a func that reads its tiles in a row (`direct`). Where tiles are read
-more often, reading them takes steps (`stepping.py`): those of a combinational program, or steps of each step of a
-program that has some already.
+Where each tile is read once a step, a region stays a func that reads its tiles. Where tiles are read more often, that
+takes steps (`stepping.py`): those of a combinational program, or steps of each step of a program that has some already.
 """
 
 from __future__ import annotations
@@ -64,7 +63,8 @@ def _regions_called(module: Module, func: Func) -> list[str]:
     if not isinstance(func.body, Graph):
         return []
     nodes = [func.body.nodes[v] for v in sorted(func.body.live)]
-    return [n.attributes["func"] for n in nodes if n.op == "call" and module.func(n.attributes["func"]).target == REGION]
+    called = [n.attributes["func"] for n in nodes if n.op == "call"]
+    return [name for name in called if module.func(name).target == REGION]
 
 
 def _stepped(module: Module, readings: Mapping[str, Reading]) -> Module:
