@@ -29,11 +29,12 @@ from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
 from circuitc.simulation.crossbar.lab import Lab
-from circuitc.simulation.crossbar.measured import measured_cells, run_measured
+from circuitc.simulation.crossbar.measured import measured_cells, run_as_it_is, run_measured
 from circuitc.simulation.crossbar.modes import run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
 from circuitc.simulation.crossbar.readback import Readback, read_back
 from circuitc.simulation.crossbar.readback_file import read_notes
+from circuitc.simulation.crossbar.reservoir import sampled_map
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,18 @@ class Program:
         """
         return run_mode(self.module, self.bundle, inputs, mode)
 
-    def run_measured(self, inputs: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
-        """Run it on conductances that were measured: a CSV file `tile,row,col,g_S`."""
-        return run_measured(self.module, self.bundle, inputs, path)
+    def run_measured(self, inputs: Mapping[str, Any], path: str | Path, *,
+                     unprogrammed: bool = False) -> dict[str, Any]:
+        """Run it on conductances that were measured: a CSV file `tile,row,col,g_S`.
+
+        With `unprogrammed` they are what they are: each matrix is read with the gain that gives it the model's size.
+        """
+        run = run_as_it_is if unprogrammed else run_measured
+        return run(self.module, self.bundle, inputs, path)
+
+    def sample(self, seed: int = 0, sigma: float = 0.4, *, unprogrammed: bool = False) -> str:
+        """Draw conductances of the devices in use, lognormal about their targets, as such a CSV file."""
+        return sampled_map(self.bundle, seed, sigma, unprogrammed=unprogrammed)
 
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""
