@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from circuitc.backends.crossbar.array import Array
 from circuitc.backends.crossbar.backend import CROSSBAR
 from circuitc.backends.crossbar.fault_file import read_faults
@@ -28,9 +30,11 @@ from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.energy import Descent, descents
 from circuitc.simulation.crossbar.lab import Lab
-from circuitc.simulation.crossbar.measured import measured_cells, run_as_it_is, run_measured
-from circuitc.simulation.crossbar.modes import run_mode
+from circuitc.simulation.crossbar.machine import machine_of
+from circuitc.simulation.crossbar.measured import measured_cells, read_measured, run_as_it_is, run_measured
+from circuitc.simulation.crossbar.modes import linear, run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
 from circuitc.simulation.crossbar.readback import Readback, read_back
 from circuitc.simulation.crossbar.readback_file import read_notes
@@ -102,6 +106,15 @@ class Program:
     def sample(self, seed: int = 0, sigma: float = 0.4, *, unprogrammed: bool = False) -> str:
         """Draw conductances of the devices in use, lognormal about their targets, as such a CSV file."""
         return sampled_map(self.bundle, seed, sigma, unprogrammed=unprogrammed)
+
+    def descents(self, measured: str | Path | None = None, *, states: int = 100, seed: int = 0) -> list[Descent]:
+        """Update its symmetric layers unit by unit, wires solved exactly, and count where the energy of Hopfield rises.
+
+        Devices are on target, or as a CSV file `tile,row,col,g_S` says.
+        """
+        g = self.bundle.conductances if measured is None else read_measured(measured, self.bundle)
+        currents = linear(self.bundle, np.array([transfer_matrix(tile, self.bundle.wires) for tile in g]))
+        return descents(machine_of(self.module, self.bundle), currents, states=states, seed=seed)
 
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""
