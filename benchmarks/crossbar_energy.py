@@ -41,10 +41,9 @@ def main() -> None:
             for seed in range(wish.seeds):
                 (Path(folder) / "measured.csv").write_text(program.sample(seed, sigma))
                 found += program.descents(Path(folder) / "measured.csv", states=wish.states)
-            asymmetry, rises = ([100 * v for v in values] for values in (
-                [d.asymmetry for d in found], [d.rises / d.flips for d in found]))
-            print(f"sigma {sigma}: |T - T'| {interval(asymmetry)} % of the largest; flips that rise {interval(rises)} %; "
-                  f"unsettled "
+            asymmetry = interval([100 * d.asymmetry for d in found])
+            rises = interval([100 * d.rises / d.flips for d in found])
+            print(f"sigma {sigma}: |T - T'| {asymmetry} % of the largest; flips that rise {rises} %; unsettled "
                   f"{sum(d.unsettled for d in found)} of {len(found) * wish.states}", flush=True)
 
 
