@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from circuitc.backends.crossbar.array import Array
 from circuitc.backends.crossbar.backend import CROSSBAR
@@ -21,19 +24,22 @@ from circuitc.diagnostics import CircuitError, Diagnostic
 from circuitc.diagnostics import error as user_error
 from circuitc.driver import load as load_model
 from circuitc.driver import rewrite
-from circuitc.ir import Module
+from circuitc.ir import OPS, Graph, Module
 from circuitc.proof.crossbar import region_differences
 from circuitc.simulation.crossbar.agreement import disagreements
 from circuitc.simulation.crossbar.bundle import Bundle, load_bundle
 from circuitc.simulation.crossbar.bundle import changed_files as changed_since_map
 from circuitc.simulation.crossbar.certificates import Finding, findings
+from circuitc.simulation.crossbar.energy import Descent, descents
 from circuitc.simulation.crossbar.exhaustion import Tried, exhausted
 from circuitc.simulation.crossbar.lab import Lab
-from circuitc.simulation.crossbar.measured import measured_cells, run_measured
-from circuitc.simulation.crossbar.modes import run_mode
+from circuitc.simulation.crossbar.machine import machine_of
+from circuitc.simulation.crossbar.measured import measured_cells, read_measured, run_as_it_is, run_measured
+from circuitc.simulation.crossbar.modes import linear, run_mode
 from circuitc.simulation.crossbar.montecarlo import Trial, trials
 from circuitc.simulation.crossbar.readback import Readback, read_back
 from circuitc.simulation.crossbar.readback_file import read_notes
+from circuitc.simulation.crossbar.reservoir import sampled_map
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,18 @@ class Program:
     def tiles(self) -> int:
         return len(self.bundle.map.tiles)
 
+    @property
+    def on_arrays(self) -> dict[str, tuple[int, int]]:
+        """The matrices that lie on arrays, [outputs, inputs] each, by the names of their funcs."""
+        return {r.func: (len(r.outputs), r.inputs) for r in self.bundle.map.regions}
+
+    @property
+    def digital(self) -> dict[str, int]:
+        """The ops that do not, and how many there are of each in the program: the digital periphery computes them."""
+        bodies = [f.body for f in self.module.funcs.values() if not f.target and isinstance(f.body, Graph)]
+        counts = Counter(b.nodes[v].op for b in bodies for v in b.live)
+        return {op: counts[op] for op in sorted(counts) if op in OPS}
+
     def conductances(self, tile: int) -> Any:
         """Give a tile's conductances, [rows, cols] in siemens: the targets, or what a lab measured."""
         return self.bundle.conductances[tile]
@@ -77,9 +95,27 @@ class Program:
         """
         return run_mode(self.module, self.bundle, inputs, mode)
 
-    def run_measured(self, inputs: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
-        """Run it on conductances that were measured: a CSV file `tile,row,col,g_S`."""
-        return run_measured(self.module, self.bundle, inputs, path)
+    def run_measured(self, inputs: Mapping[str, Any], path: str | Path, *,
+                     unprogrammed: bool = False) -> dict[str, Any]:
+        """Run it on conductances that were measured: a CSV file `tile,row,col,g_S`.
+
+        With `unprogrammed` they are what they are: each matrix is read with the gain that gives it the model's size.
+        """
+        run = run_as_it_is if unprogrammed else run_measured
+        return run(self.module, self.bundle, inputs, path)
+
+    def sample(self, seed: int = 0, sigma: float = 0.4, *, unprogrammed: bool = False) -> str:
+        """Draw conductances of the devices in use, lognormal about their targets, as such a CSV file."""
+        return sampled_map(self.bundle, seed, sigma, unprogrammed=unprogrammed)
+
+    def descents(self, measured: str | Path | None = None, *, states: int = 100, seed: int = 0) -> list[Descent]:
+        """Update its symmetric layers unit by unit, wires solved exactly, and count where the energy of Hopfield rises.
+
+        Devices are on target, or as a CSV file `tile,row,col,g_S` says.
+        """
+        g = self.bundle.conductances if measured is None else read_measured(measured, self.bundle)
+        currents = linear(self.bundle, np.array([transfer_matrix(tile, self.bundle.wires) for tile in g]))
+        return descents(machine_of(self.module, self.bundle), currents, states=states, seed=seed)
 
     def trials(self, inputs: Mapping[str, Any], *, seeds: int, **options: Any) -> Iterator[Trial]:
         """Run it on arrays whose devices vary as `array.toml` says, one for each seed."""

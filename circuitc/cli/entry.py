@@ -11,11 +11,11 @@ import typer
 
 from circuitc.diagnostics import CircuitError, InternalError
 
-from . import compile, crossbar, equivalence, execute, extract, inspect, learn, readback, report, sweep
+from . import compile, crossbar, energy, equivalence, execute, extract, inspect, learn, readback, readout, report, sweep
 from .app import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USER, app
 
 # Importing them enters their commands into the app.
-COMMANDS = (compile, report, equivalence, execute, extract, inspect, learn, crossbar, readback, sweep)
+COMMANDS = (compile, report, equivalence, execute, extract, inspect, learn, crossbar, energy, readback, readout, sweep)
 _USAGE_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 

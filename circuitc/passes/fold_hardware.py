@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from circuitc.diagnostics import error
-from circuitc.ir import Builder, Func, Graph, Module, Port, Schedule, rebuild
+from circuitc.ir import Func, Graph, Module, Schedule, rebuild
 
 from .base import Context, Pass, replace_context
 from .folding import StepBody, plan_groups
+from .own_steps import calling, step_func
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class FoldHardware(Pass):
     Element-wise ops behind products (biases, roundings, tables, the gates of a recurrent cell) are computed for the
     same rows in the same step, and what they need of constants lies in the same ROM. Products that depend on each
     other run one after the other, others at once. A combinational func becomes `iterate`: one step fills the weights,
-    the last one gives the outputs. The step of a `stream` becomes such a func, which the stream calls for each item.
+    the last one gives the outputs. The step of a func that steps becomes such a func, which it calls for each step.
     """
 
     reuse: int
@@ -37,39 +38,14 @@ class FoldHardware(Pass):
         return module
 
     def _folded(self, module: Module, func: Func, context: Context) -> tuple[Func, ...]:
-        """Give the funcs that stand for one: itself, folded, or a stream and what it calls; none where nothing is."""
-        if not isinstance(func.body, Graph) or not (func.is_combinational or func.schedule.kind == "stream"):
+        """Give the funcs that stand for one: itself, folded, or with what it calls; none where nothing is."""
+        if not isinstance(func.body, Graph):
             return ()
-        if func.schedule.kind == "once":
+        if func.is_combinational:
             new = _steps(func, self.reuse, context)
             return () if new is None else (new,)
-        name = f"{func.name}_item"
-        while name in module.funcs:
-            name += "_"
-        inputs = tuple(Port(n.name, n.type) for n in func.body.nodes[:func.body.inputs])
-        outputs = (*(Port(p.name, p.type) for p in func.outputs),
-                   *(Port(f"next_{r.name}", r.type) for r in func.registers))
-        item = _steps(Func(name, inputs, _unique(outputs), func.body), self.reuse, context)
-        return () if item is None else (replace(func, body=_calling(item, func.body)), item)
-
-
-def _unique(ports: tuple[Port, ...]) -> tuple[Port, ...]:
-    taken: set[str] = set()
-    found: list[Port] = []
-    for port in ports:
-        name = port.name
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        found.append(replace(port, name=name))
-    return tuple(found)
-
-
-def _calling(item: Func, body: Graph) -> Graph:
-    """Give the body of a stream whose step is a call."""
-    b = Builder()
-    entering = [b.input(n.name, n.type, n.span) for n in body.nodes[:body.inputs]]
-    return b.finish([b.call(item.name, p.name, p.type, *entering, name=p.name) for p in item.outputs])
+        item = _steps(step_func(func, module.funcs), self.reuse, context)
+        return () if item is None else (replace(func, body=calling(item, func.body)), item)
 
 
 def _steps(func: Func, reuse: int, context: Context) -> Func | None:

@@ -125,7 +125,7 @@ class _Bench:
             given = self._column(answers, "out_valid") & ready & ~done
             done = done | self._collect(answers, given, responses)
             idle = 0 if accepted.any() or given.any() else idle + 1
-            if idle > 64 * (self.face.func.schedule.count + self.face.item_cycles + self.face.ranks + 16):
+            if idle > 64 * ((1 + self.face.func.schedule.count) * self.face.item_cycles + self.face.ranks + 16):
                 raise error(f"module {self.face.module} stopped answering")
         return np.stack([word for lane in responses for word in lane])
 

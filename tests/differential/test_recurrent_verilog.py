@@ -114,4 +114,45 @@ def test_a_stream_that_does_more_than_call_is_refused() -> None:
     problems = VERILOG.check(module, {})
     assert len(problems) == 1
     assert "its schedule is iterate 3" in problems[0].message
-    assert "let a stream do nothing but call" in problems[0].help
+    assert "let a step do nothing but call" in problems[0].help
+
+
+COUNTING = """
+const #limit : u6 = 40
+func @main(%x: u4 {{rate={takes}}}) -> (%y: u6 {{rate={gives}}}) {schedule} {{
+  reg %so_far : u6 = 5
+  %y = call @count %x, %so_far {{output=y}} : u6
+  %d = call @count %x, %so_far {{output=far}} : bit
+  next %so_far = %y
+{done}  return %y
+}}
+func @count(%x: u4, %so_far: u6) -> (%y: u6, %far: bit) iterate 3 {{
+  reg %sum : u6 = 0
+  %more = add %sum, %x : u7
+  %all = add %more, %so_far : u8
+  %new = requantize %all {{overflow=wrap}} : u6
+  next %sum = %new
+  %far = lt #limit, %new : bit
+  return %new, %far
+}}
+"""
+
+
+@pytest.mark.parametrize("schedule", ["iterate 4", "until limit 4", "until limit 1", "iterate 1"])
+@pytest.mark.parametrize("takes", ["call", "step"])
+@pytest.mark.parametrize("gives", ["call", "step"])
+def test_steps_of_any_schedule_take_steps_of_their_own(schedule: str, takes: str, gives: str) -> None:
+    """Calls back to back with stalls, an `until` that is done early and drains the items of its call among them."""
+    done = "  done %d\n" if schedule.startswith("until") else ""
+    module = parse_module(COUNTING.format(schedule=schedule, takes=takes, gives=gives, done=done))
+    count = module.entry.schedule.count
+    x = np.random.default_rng(0).integers(0, 16, (9, count) if takes == "step" else (9,))
+    wanted = run(module, {"x": x})
+    assert done == "" or count == 1 or wanted["steps"].min() < 3 < wanted["steps"].max()
+    build = circuitc.compile(module, options={"vectors": "0"}, verify=False)
+    assert build.ports["interval"] == (5 if takes == "step" else 1 + 5 * count)
+    engine = "icarus" if tool_version("vvp") else "yosys"
+    found = simulate_verilog(build.artefacts[build.main].decode(), build.ports, build.module, {"x": x}, engine=engine,
+                             stall=True)
+    for name, raw in wanted.items():
+        np.testing.assert_array_equal(found[name], raw)

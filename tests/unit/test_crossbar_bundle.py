@@ -11,8 +11,9 @@ import pytest
 
 import circuitc
 from circuitc.backends.crossbar.backend import CROSSBAR
+from circuitc.checks.arrays import calls_to_play
 from circuitc.diagnostics import CircuitError
-from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_type, smallest
+from circuitc.ir import Builder, Constant, Func, Module, Port, module_of, parse_module, parse_type, smallest
 from circuitc.passes import run_passes, sample_inputs
 from circuitc.proof.crossbar import certify_bundle, region_differences, verify_bundle
 from circuitc.simulation.crossbar.agreement import disagreements
@@ -364,3 +365,10 @@ def test_measurements_that_are_none_are_refused(line: str, said: str, hardware: 
     path.write_text(f"tile,row,col,g_S\n{line}\n")
     with pytest.raises(CircuitError, match=said):
         read_measured(path, bundle)
+
+
+@pytest.mark.parametrize(("schedule", "devices", "calls"), [
+    ("once", 1000, 100), ("once", 10**6, 10), ("stream", 10**6, 2), ("once", 10**9, 1)])
+def test_large_designs_are_simulated_on_fewer_calls(schedule: str, devices: int, calls: int) -> None:
+    module = parse_module(f"func @f(%x: u4) -> (%y: u4) {schedule} {{\n  return %x\n}}\n")
+    assert calls_to_play(module, {"interval": 10}, devices) == calls

@@ -141,7 +141,7 @@ def _wrong_node(module: Module, graph: Graph, node: Node) -> Iterator[Diagnostic
         if not callee.is_combinational:
             yield Diagnostic(f"{say}: @{callee.name} is called, but its schedule is {callee.schedule}", node.span,
                              "verilog instantiates combinational funcs: inline the callee or lift its registers; or "
-                             "let a stream do nothing but call an iterate func on its inputs and registers")
+                             "let a step do nothing but call an iterate func on its inputs and registers")
     elif node.op == "table" and not graph.nodes[node.operands[1]].is_constant:
         yield Diagnostic(f"{say}: the table is computed at run time, and verilog prints constant ones", node.span,
                          "give the table as a constant")

@@ -191,7 +191,7 @@ def clocked_bench(face: Interface, name: str, stimulus: str, lines: int, calls: 
 
     It drives at falling edges and looks at rising ones, so no order of events within a time step matters.
     """
-    count = face.item_cycles if face.func.schedule.kind == "stream" else face.func.schedule.count
+    count = face.item_cycles * (1 if face.func.schedule.kind == "stream" else face.func.schedule.count)
     patience = 64 * (count + face.ranks + 16)
     control = {face.clk: face.clk, face.reset: face.reset}
     control |= {n: n for n in ("in_valid", "in_ready", "out_valid", "out_ready")}

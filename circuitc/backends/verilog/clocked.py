@@ -21,7 +21,7 @@ from .usage import sink_unread_bits
 def clocked_unit(face: Interface, remarks: Sequence[str]) -> Unit:
     """Decide the clocked module of a func."""
     pins = clocked_pins(face)
-    builder = _Clocked(face)
+    builder = Clocked(face, face.step)
     builder.fill()
     sink_unread_bits(builder.scope, [word_of(s) for s in face.words])
     return Unit(face.module, (*remarks, *protocol(face)), pins, tuple(builder.scope.items))
@@ -60,7 +60,8 @@ def protocol(face: Interface) -> list[str]:
     else:
         steps = f"at most {schedule.count} steps" if schedule.kind == "until" else f"{schedule.count} steps"
         how = f"in {face.rows} words, row 0 first" if face.rows else "once"
-        lines.append(f"A call takes its inputs {how}, then runs {steps}, one a cycle.")
+        each = _cycles(face) if face.item is not None else ", one a cycle"
+        lines.append(f"A call takes its inputs {how}, then runs {steps}{each}.")
         if face.rows and any(not s.type.rank for s in face.inputs):
             lines.append("Inputs without rows are taken with the last word.")
     if face.gives_items:
@@ -74,13 +75,13 @@ def _cycles(face: Interface) -> str:
     return f" of {face.item_cycles} cycles" if face.item is not None else ""
 
 
-class _Clocked:
-    """Grow the items of one clocked module."""
+class Clocked:
+    """Grow the items of one clocked module; `step` is the module that it instantiates."""
 
-    def __init__(self, face: Interface) -> None:
+    def __init__(self, face: Interface, step: str) -> None:
         self.face = face
         every = (*face.inputs, *face.results, *face.registers, *face.following)
-        names = Names(face.module, face.step, face.clk, face.reset, *HANDSHAKE, face.done, *[s.id for s in every])
+        names = Names(face.module, step, face.step, face.clk, face.reset, *HANDSHAKE, face.done, *[s.id for s in every])
         self.scope = Scope(names)
         self.until = face.func.schedule.kind == "until"
         self.limit = 0 if face.func.schedule.kind == "stream" else face.func.schedule.count

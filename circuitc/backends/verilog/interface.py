@@ -55,7 +55,7 @@ class Interface:
     reset_kind: str
     ranks: int = 0  # of registers, where a combinational func is pipelined
     rows: int = 0   # words that carry the inputs of a call, a row of each tensor a word; 0: one word carries them all
-    item: Func | None = None  # what a stream calls for each item, where that takes steps of its own
+    item: Func | None = None  # what a func calls for each of its steps, where these take steps of their own
 
     @property
     def clocked(self) -> bool:
@@ -63,7 +63,7 @@ class Interface:
 
     @property
     def item_cycles(self) -> int:
-        """The cycles from one accepted item to the next, where nobody waits: one, or the steps of `item` and two."""
+        """The cycles from one step to the next, where nobody waits: one, or the steps of `item` and two."""
         return 1 if self.item is None else self.item.schedule.count + 2
 
     @property
@@ -148,9 +148,9 @@ def _interface(func: Func, name: str, step: str, options: Options, ranks: int, r
 
 
 def item_func(module: Module, func: Func) -> Func | None:
-    """Give the `iterate` func that a stream is: one call of it an item, on the step's own inputs, and nothing else."""
+    """Give the `iterate` func that a step is: one call of it, on the step's own inputs, and nothing else."""
     body = func.body
-    if func.schedule.kind != "stream" or not isinstance(body, Graph) or any(r.initial is None for r in func.registers):
+    if func.is_combinational or not isinstance(body, Graph) or any(r.initial is None for r in func.registers):
         return None
     results = [body.nodes[v] for v in body.outputs]
     names = {n.attributes["func"] for n in results if n.op == "call" and n.operands == tuple(range(body.inputs))}

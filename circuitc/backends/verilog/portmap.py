@@ -21,7 +21,9 @@ def latency(face: Interface) -> int:
         return 0
     if face.ranks:
         return face.ranks
-    return face.item_cycles if face.takes_items or face.gives_items else 1 + face.func.schedule.count
+    if face.takes_items or face.gives_items:
+        return face.item_cycles
+    return 1 + face.func.schedule.count * face.item_cycles
 
 
 def interval(face: Interface) -> int:
@@ -32,7 +34,9 @@ def interval(face: Interface) -> int:
     """
     if not face.clocked:
         return 0
-    return face.item_cycles if face.takes_items or face.ranks else (face.rows or 1) + face.func.schedule.count
+    if face.takes_items or face.ranks:
+        return face.item_cycles
+    return (face.rows or 1) + face.func.schedule.count * face.item_cycles
 
 
 def port_map(design: Design) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitc.backends.crossbar.bundle import MEASURED_HEADER
 from circuitc.backends.crossbar.sections import Variation
 from circuitc.diagnostics import error
 
 from .bundle import Bundle, load_bundle
+from .measured_file import measured_text
 
 Pulse = tuple[tuple[int, int, int], float, float, float]   # a device, its target and its window, in siemens
 
@@ -65,13 +65,10 @@ class Lab:
     def measure(self, path: str | Path, folder: str | Path | None = None) -> int:
         """Measure the devices that a bundle uses into a CSV file `tile,row,col,g_S`; gives their number."""
         bundle = self.bundle if folder is None else load_bundle(folder)
-        used = bundle.table["role"] != "unused"
-        places = sorted(zip(*(bundle.table[c][used].tolist() for c in ("tile", "row", "col")), strict=True))
-        lines = [",".join(MEASURED_HEADER)]
-        for place in places:
-            g = self.siemens[place] * (1 + self.variation.c2c_read * self._rng.standard_normal())
-            lines.append(",".join(map(str, place)) + f",{max(g, 0):.9g}")
-        Path(path).write_text("\n".join(lines) + "\n")
+        places = bundle.table.used()
+        noise = [1 + self.variation.c2c_read * self._rng.standard_normal() for _ in places]
+        siemens = [max(self.siemens[place] * by, 0) for place, by in zip(places, noise, strict=True)]
+        Path(path).write_text(measured_text(places, siemens))
         return len(places)
 
 

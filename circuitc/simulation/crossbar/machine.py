@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,18 @@ class Terms:
     offset: Floats
     reference: Floats             # of comparators; converted terms have none (nan)
 
+    @cached_property
+    def compared(self) -> NDArray[np.int64]:
+        """The terms that a comparator decides."""
+        return np.flatnonzero(np.isfinite(self.reference))
+
+    @cached_property
+    def digits(self) -> list[tuple[int, NDArray[np.int64]]]:
+        """The other terms by the worth of their digits; an output has one of each."""
+        converted = ~np.isfinite(self.reference)
+        return [(factor, np.flatnonzero(converted & (self.factor == factor)))
+                for factor in np.unique(self.factor[converted]).tolist()]
+
 
 @dataclass(frozen=True)
 class RegionMachine:
@@ -58,18 +71,19 @@ class RegionMachine:
         for k, factor in enumerate(region.planes):
             bits = reads > 0 if region.spins else (reads.astype(np.int64) >> k & 1) != 0
             for terms in self.terms:
-                signals = currents(terms.tile, self._wordlines(terms, bits)) @ terms.sense
-                compared = np.isfinite(terms.reference)
-                decisions[:, terms.output[compared]] = signals[:, compared] > terms.reference[compared]
+                signals = currents(terms.tile, self.wordlines(terms, bits)) @ terms.sense
+                at = terms.compared
+                decisions[:, terms.output[at]] = signals[:, at] > terms.reference[at]
                 codes = np.rint(terms.gain * (signals - terms.offset))
-                codes = np.clip(codes, -self.most_code, self.most_code).astype(np.int64)[:, ~compared]
-                for output, digit, code in zip(terms.output[~compared], terms.factor[~compared], codes.T, strict=True):
-                    sums[:, output] += factor * int(digit) * code
+                codes = np.clip(codes, -self.most_code, self.most_code).astype(np.int64)
+                for digit, of in terms.digits:
+                    sums[:, terms.output[of]] += factor * digit * codes[:, of]
         answer = self._answers(sums, decisions)
         samples = len(np.asarray(x).reshape(-1, *said.x_shape))
         return layout.result(answer.reshape(samples, region.times, len(region.outputs)))
 
-    def _wordlines(self, terms: Terms, bits: Any) -> Any:
+    def wordlines(self, terms: Terms, bits: Any) -> Any:
+        """Drive a tile's lines, [reads, rows] of 0 and 1, for bits of the region's inputs, [reads, inputs]."""
         lines = np.zeros((len(bits), self.rows))
         lines[:, terms.lines] = bits[:, terms.inputs] != terms.inverse
         return lines

@@ -1,16 +1,24 @@
-"""Read what a lab measured: a CSV file `tile,row,col,g_S`."""
+"""What a lab measured: a CSV file `tile,row,col,g_S`."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.backends.crossbar.bundle import MEASURED_HEADER
 from circuitc.diagnostics import error
+
+
+def measured_text(places: Iterable[tuple[int, int, int]], siemens: Iterable[float]) -> str:
+    """Write conductances as such a file."""
+    lines = [",".join(MEASURED_HEADER)]
+    lines += [f"{tile},{row},{col},{g:.9g}" for (tile, row, col), g in zip(places, siemens, strict=True)]
+    return "\n".join(lines) + "\n"
 
 
 def parse_measured(content: bytes, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -33,6 +33,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.columns["tile"])
 
+    def used(self) -> list[tuple[int, int, int]]:
+        """List the devices in use as tile, row, col, in order."""
+        used = self["role"] != "unused"
+        return sorted(zip(*(self[c][used].tolist() for c in ("tile", "row", "col")), strict=True))
+
 
 def read_table(content: bytes, name: str) -> Table:
     """Read the table, packed or not."""
