@@ -12,57 +12,21 @@ et al., DATE 2016; here for sums only.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from heapq import heappop, heappush
-from operator import xor
 
-from circuitc.passes.gates.cuts import Cut, itself, merged_cuts
-from circuitc.passes.xor_maj import MAJ_TABLES
-
+from .adders import Adders, Linear
 from .network import Network
 
 PLACES = 64          # K: longer chains of carries are not followed to their end
 MAX_REWRITES = 4000  # for one literal
 
-Nodes = tuple[int, ...]
-Rest = tuple[int, tuple[tuple[int, int], ...]]  # a constant, and nodes with their coefficients
-
-_PARITIES = {(2, 0b0110): 0, (2, 0b1001): 1, (3, 0b10010110): 0, (3, 0b01101001): 1}  # (leaves, table) -> inverted
-
-
-class _Cuts:
-    """The small cuts of the nodes of a network that grows."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.known: list[list[Cut]] = [[]]
-
-    def next(self) -> list[Cut]:
-        """Give the cuts of the next node; none for an input."""
-        node = len(self.known)
-        found: list[Cut] = []
-        if self.network.is_gate(node):
-            a, b = self.network.left[node], self.network.right[node]
-            found = merged_cuts(self.known[a >> 1], a & 1, self.known[b >> 1], b & 1, near=True)
-        self.known.append([*found, itself(node)])
-        return found
-
 
 class Sums:
-    """The adders of a network in which equals become one, found by the functions of small cuts.
-
-    `core` is the network as it was, `merged` the one where equals are one, `image` the literal there of each node of
-    `core` so far. Adders are looked for in both: merging joins what two networks have of an adder, and tears others.
-    """
+    """The literals of a network in which equals become one that were asked about so far, by their rests."""
 
     def __init__(self, core: Network, merged: Network, image: Sequence[int]) -> None:
-        self.network, self.image = merged, image
-        self._core, self._merged = _Cuts(core), _Cuts(merged)
-        self._same: dict[int, int] = {}
-        self._by_rest: dict[Rest, int] = {}
-        self.parity: dict[int, tuple[Nodes, int]] = {}            # node -> nodes whose parity it is, inverted or not
-        self.sum_of: dict[frozenset[int], tuple[int, int]] = {}   # the other way
-        self.carry: dict[int, Nodes] = {}                         # node -> the literals whose carry it is
+        self._adders = Adders(core, merged, image)
+        self._by_rest: dict[Linear, int] = {}
 
     def twin(self, literal: int, guess: int, nodes: int) -> int | None:
         """Give an older literal that is shown to be equal, if any; the first `nodes` of the core have their images.
@@ -70,22 +34,28 @@ class Sums:
         It need not be the guess: samples seldom tell the high bits of counts apart, their arithmetic does. Literals are
         remembered once they were asked about or guessed.
         """
-        for node in range(len(self._core.known), nodes):
-            for leaves, table in self._core.next():
-                self._learn(self.image[node], [self.image[leaf] for leaf in leaves], table)
-        self._settled(guess)
-        return self._settled(literal)
-
-    def _settled(self, literal: int) -> int | None:
-        """Give an older literal with the same rest; if it is a carry, after the sum beside it, which its rest reads."""
-        self._catch_up()
-        beside = self._sum_beside(literal)
-        if beside is not None:
-            self._catch_up()
-            same = self._remembered(beside)
-            if same is not None:
-                self.merge(beside, same)
+        for asked in (guess, literal):
+            self._adders.see(nodes)
+            self._settle_beside(asked, nodes)
+        self._adders.see(nodes)
+        rest = self._rest(guess)
+        if rest is not None:  # not what else has this rest: equals are taken for the oldest, and that is the guess
+            self._by_rest[rest] = guess
         return self._remembered(literal)
+
+    def merge(self, first: int, second: int) -> None:
+        """Have the second of two literals that are equal stand for the first."""
+        self._adders.merge(first, second)
+
+    def _settle_beside(self, literal: int, nodes: int) -> None:
+        """Of a carry, find what the sum beside it is equal to, for the carry's rest reads that sum."""
+        beside = self._adders.sum_beside(literal)
+        if beside is None:
+            return
+        self._adders.see(nodes)
+        same = self._remembered(beside)
+        if same is not None:
+            self._adders.merge(beside, same)
 
     def _remembered(self, literal: int) -> int | None:
         """Give a literal with the same rest, or remember this one."""
@@ -99,59 +69,9 @@ class Sums:
         self._by_rest[rest] = literal
         return None
 
-    def _catch_up(self) -> None:
-        for node in range(len(self._merged.known), self.network.nodes):
-            for leaves, table in self._merged.next():
-                self._learn(node << 1, [leaf << 1 for leaf in leaves], table)
-            if self.network.is_gate(node):
-                self.carry.setdefault(node, (self.network.left[node], self.network.right[node]))
-
-    def _learn(self, literal: int, leaves: Sequence[int], table: int) -> None:
-        """Note a literal that is this function of literals, if it is the sum bit or the carry of an adder."""
-        node, size = literal >> 1, len({leaf >> 1 for leaf in leaves if leaf > 1})
-        if size < len(leaves) or node <= max(leaf >> 1 for leaf in leaves):  # an adder no more, or older than its input
-            return
-        inverted = _PARITIES.get((size, table))
-        if inverted is not None:
-            inverted = reduce(xor, (leaf & 1 for leaf in leaves), inverted ^ literal & 1)
-            operands = tuple(leaf >> 1 for leaf in leaves)
-            self.parity.setdefault(node, (operands, inverted))
-            self.sum_of.setdefault(frozenset(operands), (node, inverted))
-        elif size == 3 and table in MAJ_TABLES:  # its own dual: an inverted majority is that of the inverted literals
-            flips = MAJ_TABLES[table]
-            self.carry.setdefault(node, tuple(x ^ flip ^ literal & 1 for x, flip in zip(leaves, flips, strict=True)))
-
-    def merge(self, first: int, second: int) -> None:
-        """Have the second of two literals that are equal stand for the first."""
-        first, second = self.current(first), self.current(second)
-        if first >> 1 != second >> 1:
-            self._same[first >> 1] = second ^ (first & 1)
-
-    def current(self, literal: int) -> int:
-        """Give the literal that stands for one."""
-        while (other := self._same.get(literal >> 1)) is not None:
-            literal = other ^ (literal & 1)
-        return literal
-
-    def _sum_beside(self, carry: int) -> int | None:
-        """Give the sum of the adder that a literal is the carry of; make it where it is not there yet."""
-        literals = self.carry.get(carry >> 1)
-        if literals is None or carry >> 1 in self.parity:
-            return None
-        known = self.sum_literal(literals)
-        return reduce(self.network.xor, literals) if known is None else known
-
-    def sum_literal(self, literals: Nodes) -> int | None:
-        """Give the literal that is the parity of literals, where the network has one."""
-        found = self.sum_of.get(frozenset(x >> 1 for x in literals))
-        if found is None:
-            return None
-        node, inverted = found
-        return self.current(node << 1) ^ reduce(xor, (x & 1 for x in literals), inverted)
-
-    def _rest(self, literal: int) -> Rest | None:
+    def _rest(self, literal: int) -> Linear | None:
         """Rewrite 2**K times a literal modulo 2**(K+1) until only bits are left that come from elsewhere."""
-        rewriting = _Rewriting(self)
+        rewriting = _Rewriting(self._adders)
         rewriting.add(literal, 1 << PLACES)
         return rewriting.finish()
 
@@ -159,8 +79,8 @@ class Sums:
 class _Rewriting:
     """A sum `constant + coefficient * node + ...` modulo 2**(K+1), rewritten from its highest node down."""
 
-    def __init__(self, sums: Sums) -> None:
-        self.sums = sums
+    def __init__(self, adders: Adders) -> None:
+        self.adders = adders
         self.modulus = 2 << PLACES
         self.constant = 0
         self.terms: dict[int, int] = {}
@@ -176,37 +96,47 @@ class _Rewriting:
                 heappush(self.heap, -node)
             self.terms[node] = (self.terms.get(node, 0) + coefficient) % self.modulus
 
-    def finish(self) -> Rest | None:
+    def finish(self) -> Linear | None:
         """Rewrite to the end; None where that takes too long."""
         kept: dict[int, int] = {}
         for _ in range(MAX_REWRITES):
             if not self.heap:
-                rest = sorted((node, c) for node, c in kept.items() if c)
-                return self.constant % self.modulus, tuple(rest)
+                return self.constant % self.modulus, tuple(sorted(kept.items()))
             node = -heappop(self.heap)
             coefficient = self.terms.pop(node, 0)
             if not coefficient:
                 continue
-            coefficient = (coefficient + kept.pop(node, 0)) % self.modulus
-            if not self._rewritten(node, coefficient):
-                kept[node] = coefficient
+            left = self._rewritten(node, (coefficient + kept.pop(node, 0)) % self.modulus)
+            if left:
+                kept[node] = left
         return None
 
-    def _rewritten(self, node: int, coefficient: int) -> bool:
-        """Replace a term, if it is a sum of the highest place or the carry of an adder whose sum is there too."""
-        if node in self.sums.parity:
-            operands, inverted = self.sums.parity[node]
-            if coefficient << 1 & (self.modulus - 1):
-                return False
-            self.constant += inverted * coefficient
-            for operand in operands:
-                self.add(operand << 1, coefficient)
-            return True
-        literals = self.sums.carry.get(node, ())
-        total = self.sums.sum_literal(literals) if literals else None
-        if total is None or coefficient & 1:
-            return False
+    def _rewritten(self, node: int, coefficient: int) -> int:
+        """Replace a term as far as it can be, and give the coefficient that is left."""
+        if node in self.adders.torn:
+            constant, terms = self.adders.torn[node]
+            self.constant += constant * coefficient
+            for other, factor in terms:
+                self.add(other << 1, factor * coefficient)
+            return 0
+        if node in self.adders.parity:
+            return self._sum_rewritten(node, coefficient)
+        parts = None if coefficient & 1 else self.adders.parts(node)
+        if parts is None:
+            return coefficient
+        literals, total = parts
         for literal in literals:
             self.add(literal, coefficient // 2)
         self.add(total, -(coefficient // 2))
-        return True
+        return 0
+
+    def _sum_rewritten(self, node: int, coefficient: int) -> int:
+        """Replace what a term has in the highest place; else c and c - 2**K of a sum would be two rests of one bit."""
+        operands, inverted = self.adders.parity[node]
+        low = coefficient & (self.modulus // 2 - 1)
+        high = coefficient - low
+        if high:
+            self.constant += inverted * high
+            for operand in operands:
+                self.add(operand << 1, high)
+        return low

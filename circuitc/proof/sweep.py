@@ -304,6 +304,8 @@ class _Sweep:
                 a, b = pairs[number]
                 mine, theirs = self.image[a >> 1] ^ (a & 1), self.image[b >> 1] ^ (b & 1)
                 answer = mine == theirs or self._equal(mine, theirs, patience)
+                if answer is None:  # more is known to be equal than when this was an inner pair
+                    answer = self._twin(mine, theirs, self.core.nodes) == theirs or None
                 if answer is False:
                     self.outcome.pattern = self.found[-1]
                     return
