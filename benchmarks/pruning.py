@@ -31,7 +31,7 @@ ROWS = ("", "prune{sparsity=0.5},", "prune{sparsity=0.8},", "prune{method=struct
         "prune{method=nm,n=1,m=4},")
 QUANTIZE = "quantize{weights=i4,activations=4,sensitivity=false},shrink,narrow"
 STATES = ("", "prune{sparsity=0.5},", "prune{sparsity=0.5,block=4x16,scope=row},",
-          "prune{sparsity=0.32,block=neurons},")
+          "prune{sparsity=0.5,block=4x64,scope=row},", "prune{sparsity=0.32,block=neurons},")
 ROUNDS = 25
 
 
