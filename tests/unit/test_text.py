@@ -200,3 +200,10 @@ def test_a_netlist_of_many_gates(kinds: tuple[Kind, ...]) -> None:
     word = BIT.with_shape((64,))
     module = module_of(Func("f", (Port("x", word),), (Port("y", word),), body))
     assert parse_module(print_module(module)).entry.body == body
+
+
+@pytest.mark.parametrize("name", ["op", "type", "name", "origin", "span", "axs"])
+def test_attributes_that_an_op_has_not_are_refused_by_name(name: str) -> None:
+    text = f'ccir 1 "m"\nfunc @f(%x: u4[8]) -> (%y: u7) once {{\n  %y = reduce %x {{{name}=1}} : u7\n  return %y\n}}\n'
+    with pytest.raises(CircuitError, match=rf"3:8: reduce has no attribute {name}"):
+        parse_module(text)

@@ -15,9 +15,10 @@ import numpy as np
 
 from circuitc.ir import Func, Graph, Node, Type
 
-from .elementwise import Use
+from .elementwise import PROVED, Use
 from .functions import ELEMENTWISE, table_index
 from .kernel import Kernel, index
+from .late import kept_promises
 from .memory import POINTER, aligned_up, bytes_of, element_type
 from .unit import Unit, element
 
@@ -87,6 +88,7 @@ class Body:
         self.held: dict[int, Held] = {}
         self.calls: dict[tuple[Any, ...], dict[str, Held]] = {}
         self._remaining = {v: len(graph.users[v]) + (1 << 30) * (v in self._places) for v in range(len(graph.nodes))}
+        self._proved = kept_promises(graph)
         self._top, self._stacked = nested, 0
         self._free: dict[int, list[int]] = {}
         self._blocks: dict[int, int] = {}
@@ -271,7 +273,8 @@ class Body:
             return elements[value]
         node = self.node(value)
         types = tuple(self.type(v).scalar for v in node.operands)
-        use = Use(kernel, types, node.type.scalar, node.attributes, lambda message: self.site(node, message))
+        attributes = node.attributes | {"overflow": PROVED} if value in self._proved else node.attributes
+        use = Use(kernel, types, node.type.scalar, attributes, lambda message: self.site(node, message))
         if node.op == "table":
             entry = table_index(use, self.compute(kernel, node.operands[0], elements, tables))
             result = self._entry(kernel, node.operands[1], entry, elements, tables)

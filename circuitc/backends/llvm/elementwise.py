@@ -33,6 +33,7 @@ class Use:
 
 
 Map = Callable[..., Any]  # (Use, *elements) -> element
+PROVED = "proved"         # in place of `never`, where ranges say that the promise is kept: nothing is looked at
 
 
 def _ring(u: Use, x: Any, k: int, fraction: int) -> Any:
@@ -166,7 +167,7 @@ def _rounded(u: Use, raw: Any, bits: int, rounding: str) -> Any:
 
 
 def _bring_into(u: Use, raw: Any, source: Type) -> Any:
-    """Bring a wide signed integer into the result type: `saturate`, `wrap`, or `never`."""
+    """Bring a wide signed integer into the result type: `saturate`, `wrap`, `never`, or what is PROVED to fit."""
     b, t, width = u.builder, u.result, raw.type.width
     low, high = number(width, t.lowest), number(width, t.highest)
     match u["overflow"]:
@@ -176,8 +177,10 @@ def _bring_into(u: Use, raw: Any, source: Type) -> Any:
         case "never":
             outside = b.or_(b.icmp_signed(">", raw, high), b.icmp_signed("<", raw, low))
             u.kernel.fail(u.site(never_message(t)), outside)
-        case _:
+        case "wrap":
             return wrapped(u.kernel, raw, t)
+        case _:
+            assert u["overflow"] == PROVED
     return u.kernel.resize(raw, True, storage_bits(t))
 
 

@@ -22,6 +22,7 @@ from .body import Body
 from .func_blocks import Ports, Swapped, sizes_of
 from .invariant import split
 from .kernel import Kernel, index, number
+from .late import without_results
 from .lowering import LOWERINGS
 from .memory import I8, I64, POINTER, aligned_up, bytes_of, storage_bits
 from .netlist_func import write_netlist_func
@@ -65,10 +66,15 @@ class _GraphFunc:
         self.item = None if ahead.before is None else self._part(ahead.before, "item")
         self.items = None if ahead.before is None else self._part(over_block(ahead.before, ITEMS), "items")
         self.body = self._part(ahead.body, "body")
+        early = without_results(func, ahead.body)
+        self.early_body = None if early is None else self._part(early, "early_body")
         sizes = sizes_of(func, once) if func.name == unit.program.entry.name else ()
         wide = blocks_of(graph, sizes) if sizes else {}
         self.blocks = {n: self._part(g, "block") for n, g in wide.items()}
-        parts = [self.body, *filter(None, (self.once, self.item, self.items)), *self.blocks.values()]
+        early = without_results(func, graph)
+        self.early_blocks = {} if early is None else {n: self._part(over_block(early, n), "early_block") for n in wide}
+        parts = [self.body, *filter(None, (self.once, self.item, self.items, self.early_body)), *self.blocks.values(),
+                 *self.early_blocks.values()]
         self.top = aligned_up(max(p.scratch for p in parts))
         self.kept = [self._room(bytes_of(t)) for t in once.kept]
         self.early = [(self._room(ITEMS * bytes_of(t)), bytes_of(t)) for t in ahead.kept]
@@ -142,8 +148,23 @@ class _GraphFunc:
             items = registers.items(kernel, scratch, ports, sample, step)
             results = registers.results(kernel, scratch, ports, sample)
             now, following = registers.sides(kernel, scratch, step)
-            self._call(kernel, part, [scratch, *items, *now, *results, *following])
+            self._call_step(kernel, ports, step, part, self.early_blocks.get(size), [scratch, *items, *now], results,
+                            following)
             registers.leave(kernel, scratch, ports, sample, step)
+
+    def _call_step(self, kernel: Kernel, ports: Ports, step: Any, part: _Part, early: _Part | None, given: list[Any],
+                   results: list[Any], following: list[Any]) -> None:
+        """Call a part for a step: before the last one that which leaves results of the call out, if there is one."""
+        if early is None:
+            self._call(kernel, part, [*given, *results, *following])
+            return
+        b = kernel.builder
+        stepped = [r for r, port in zip(results, self.func.outputs, strict=True) if self.func.is_stepped(port)]
+        with b.if_else(b.icmp_signed("==", b.add(step, index(1)), ports.steps)) as (last, before):
+            with last:
+                self._call(kernel, part, [*given, *results, *following])
+            with before:
+                self._call(kernel, early, [*given, *stepped, *following])
 
     def _call(self, kernel: Kernel, part: _Part, arguments: Sequence[Any]) -> None:
         """Call a part, and return where a promise was broken."""
@@ -228,12 +249,13 @@ class _GraphFunc:
     def _call_body(self, kernel: Kernel, scratch: Any, ports: Ports, sample: Any, step: Any, registers: Any, done: Any,
                    place: Any) -> None:
         following = kernel.at(scratch, self.following)
-        arguments = [scratch, *(ports.input(k, sample, step) for k in range(len(self.func.inputs))),
-                     *(kernel.at(registers, o) for o in self.layout.offsets),
-                     *(kernel.at(scratch, o) for o in self.kept), *self._early(kernel, scratch, place),
-                     *(ports.output(k, sample, step) for k in range(len(self.func.outputs))),
-                     *(kernel.at(following, o) for o in self.layout.offsets)]
-        self._call(kernel, self.body, [*arguments, *([done] if self.func.schedule.kind == "until" else [])])
+        given = [scratch, *(ports.input(k, sample, step) for k in range(len(self.func.inputs))),
+                 *(kernel.at(registers, o) for o in self.layout.offsets),
+                 *(kernel.at(scratch, o) for o in self.kept), *self._early(kernel, scratch, place)]
+        results = [ports.output(k, sample, step) for k in range(len(self.func.outputs))]
+        after = [*(kernel.at(following, o) for o in self.layout.offsets),
+                 *([done] if self.func.schedule.kind == "until" else [])]
+        self._call_step(kernel, ports, step, self.body, self.early_body, given, results, after)
 
     def _step(self) -> None:
         kernel = Kernel(self.unit.module, f"{self.unit.prefix}_step_body", list(STEP))

@@ -23,6 +23,7 @@ Tree = Any  # lark's trees carry no types of their children
 _ENCODING_KINDS = {"scale": float, "zero_point": int, "bit_order": str, "levels": tuple,
                    "offset": float}
 _PORT_ATTRIBUTES = ("rate", *_ENCODING_KINDS)
+_NOT_ATTRIBUTES = frozenset(("op", "type", "name", "origin", "span"))  # what the builder is told of a node besides
 
 
 def resolve_func(item: Tree, constants: Mapping[str, Constant], source: Source) -> Func:
@@ -228,4 +229,6 @@ class _Body:
             raise error(f"{op} takes no func", span)
         if op not in OPS:
             raise error(f"there is no op {op}", span, nearest(op, OPS))
+        for key in attributes.keys() & _NOT_ATTRIBUTES:
+            raise error(f"{op} has no attribute {key}", span, nearest(key, OPS[op].attributes))
         return self.builder.apply(op, *operands, type=declared, name=name, origin=origin, span=span, **attributes)
