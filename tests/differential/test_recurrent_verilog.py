@@ -156,3 +156,35 @@ def test_steps_of_any_schedule_take_steps_of_their_own(schedule: str, takes: str
                              stall=True)
     for name, raw in wanted.items():
         np.testing.assert_array_equal(found[name], raw)
+
+
+SETTLES = """
+const #w : i3[3,3] = [[2, -2, 3], [0, 1, -1], [1, 1, 1]]
+func @settles(%x: i3[3]) -> (%y: i3[3]) until limit 5 {
+  reg %h : i3[3] = [0, 0, 0]
+  %now = add %x, %h : i4[3]
+  %s = contract #w, %now {spec="ij,j->i"} : i9[3]
+  %n = requantize %s : i3[3]
+  %same = eq %n, %h : bit[3]
+  %stays = reduce %same {kind=and, axes=[0]} : bit
+  next %h = %n
+  done %stays
+  return %n
+}
+"""
+
+
+def test_what_runs_until_it_settles_is_folded_too() -> None:
+    module = parse_module(SETTLES)
+    folded = run_passes(module, "fold-hardware{reuse=3}")   # verified and compared
+    assert folded.func("settles_item").schedule.count == 5
+    x = {"x": np.random.default_rng(0).integers(-4, 4, (30, 3))}
+    wanted = run(module, x)
+    assert len(set(wanted["steps"].tolist())) > 1
+    build = circuitc.compile(folded, options={"vectors": "0"}, verify=False)
+    engine = "icarus" if tool_version("vvp") else "yosys"
+    found = simulate_verilog(build.artefacts[build.main].decode(), build.ports, build.module, x, engine=engine)
+    native = circuitc.jit(folded).run(x)
+    for name, raw in wanted.items():
+        np.testing.assert_array_equal(found[name], raw)
+        np.testing.assert_array_equal(native[name], raw)
