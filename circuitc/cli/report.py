@@ -21,7 +21,7 @@ from circuitc.report import html_page
 from circuitc.report.costs import cost_json, cost_lines
 from circuitc.report.facts import build_page, level_of, method_of, words_of
 from circuitc.simulation.crossbar.cost import Cost, estimate
-from circuitc.synthesis import Survey, survey, verilog_of_parts
+from circuitc.synthesis import Survey, has_modules, survey, verilog_of_parts
 
 from .app import EXIT_NO, app
 from .compile import Json, census
@@ -129,7 +129,7 @@ class _Asked:
 
 def _survey(build: Path, report: Any, full: bool, seconds: float | None) -> Survey:
     text = (build / str(report["main"])).read_text()
-    names = report["facts"].get("logic-network", {}).get("parts", [])
+    names = [] if has_modules(text) else report["facts"].get("logic-network", {}).get("parts", [])
     parts = verilog_of_parts(load(build / str(report["program"])), names) if names else {}
     ports = read_json(build, "ports.json")
     with progress() as stage:

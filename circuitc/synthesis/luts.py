@@ -63,10 +63,14 @@ def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30,
     Raises ToolTimeout where a tool takes longer than `seconds`.
     """
     mapped, registers = _mapped(text, top, clock, seconds, files)
-    several = apart and len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
-    found = _modules_apart(text, top, seconds, files) if several else tuple(
+    found = _modules_apart(text, top, seconds, files) if apart and has_modules(text) else tuple(
         Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
     return LutCount(mapped.gates, mapped.depth, registers, found or (Part(top, mapped.gates, registers, 1),))
+
+
+def has_modules(text: str) -> bool:
+    """Tell whether a design has several modules, which are then counted one by one, and not parts of its model."""
+    return len(re.findall(r"^\s*module\b", text, re.MULTILINE)) > 1
 
 
 def verilog_of_parts(module: Module, names: Sequence[str]) -> dict[str, str]:

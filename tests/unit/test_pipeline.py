@@ -169,6 +169,32 @@ def test_the_test_bench_checks_the_latency(tmp_path):
     assert "response 0 came after 2 moves" in said(DAMAGE["the latency"](text))
 
 
+def test_a_result_comes_each_clock_when_words_do(tmp_path):
+    """Forty words in forty clocks: forty results in the forty clocks that begin when the latency is over."""
+    if not shutil.which("iverilog"):
+        pytest.skip("iverilog is not installed")
+    module = module_with(drawn(2))
+    text, ports, _ = emitted(module, stages=3)
+    (tmp_path / "f.v").write_text(text)
+    names = [p["verilog"] for p in ports["ports"] if p["direction"] == "input"]
+    wires = "".join(f".{n}({n}), " for n in names)
+    (tmp_path / "t.v").write_text(
+        f"module t; reg {ports['clock']['name']} = 0, {ports['reset']['name']} = 1, in_valid = 0; integer k;\n"
+        + "".join(f"reg [{p['bits'] - 1}:0] {p['verilog']} = 0;\n" for p in ports["ports"] if p["verilog"] in names)
+        + f"wire in_ready, out_valid; {ports['module']} f({wires}.{ports['clock']['name']}({ports['clock']['name']}), "
+        f".{ports['reset']['name']}({ports['reset']['name']}), .in_valid(in_valid), .in_ready(in_ready), "
+        ".out_valid(out_valid), .out_ready(1'b1));\n"
+        f"always #5 {ports['clock']['name']} = ~{ports['clock']['name']};\n"
+        f"initial begin #12 {ports['reset']['name']} = 0; in_valid = 1;\n"
+        "for (k = 0; k < 60; k = k + 1) begin @(negedge " + ports["clock"]["name"] + ");\n"
+        '  $write("%b%b ", in_ready, out_valid); if (k == 39) in_valid = 0; end $finish; end endmodule\n')
+    subprocess.run(["iverilog", "-g2001", "-o", "t", "f.v", "t.v"], cwd=tmp_path, check=True)
+    said = subprocess.run(["vvp", "-n", "t"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    valid = "".join(word[1] for word in said[:60])
+    assert all(word[0] == "1" for word in said[:60])
+    assert valid == "0" * (ports["latency"] - 1) + "1" * 40 + "0" * (21 - ports["latency"])
+
+
 def test_options_make_a_build_that_is_proved_to_the_model(tmp_path):
     module = module_with(drawn(4))
     build = circuitc.compile(module, "verilog", options={"luts": "4", "levels_per_stage": "1"}, prove=True, vectors=50,

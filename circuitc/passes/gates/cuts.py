@@ -46,12 +46,16 @@ def merged_cuts(first: list[Cut], invert_first: int, second: list[Cut], invert_s
     found: dict[tuple[int, ...], int] = {}
     for leaves, table in first:
         for others, other in second:
-            union = leaves if leaves == others else tuple(sorted({*leaves, *others}))
-            if len(union) <= MAX_LEAVES and union not in found:
+            both = {*leaves, *others}
+            if len(both) > MAX_LEAVES:
+                continue
+            union = tuple(sorted(both))
+            if union not in found:
                 found[union] = (_spread(table, invert_first, tuple(union.index(n) for n in leaves), len(union))
                                 & _spread(other, invert_second, tuple(union.index(n) for n in others), len(union)))
     # a cut that contains another says nothing more
-    minimal = [u for u in found if not any(v != u and set(v) <= set(u) for v in found)]
+    small = [(v, set(v)) for v in found if len(v) < MAX_LEAVES]
+    minimal = [u for u in found if not any(v != u and leaves.issubset(u) for v, leaves in small)]
     sign = -1 if near else 1
     return [(u, found[u]) for u in sorted(minimal, key=lambda u: (len(u), [sign * n for n in u]))[:MAX_CUTS]]
 
