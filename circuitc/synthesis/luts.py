@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -62,9 +63,11 @@ def count_luts(text: str, top: str, *, clock: str = "", seconds: float = 30,
     `files` are contents of memories that the text names.
     Raises ToolTimeout where a tool takes longer than `seconds`.
     """
-    mapped, registers = _mapped(text, top, clock, seconds, files)
-    found = _modules_apart(text, top, seconds, files) if apart and has_modules(text) else tuple(
-        Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
+    with ThreadPoolExecutor(1) as beside:  # Yosys runs in processes of its own
+        modules = beside.submit(_modules_apart, text, top, seconds, files) if apart and has_modules(text) else None
+        mapped, registers = _mapped(text, top, clock, seconds, files)
+        found = modules.result() if modules is not None else tuple(
+            Part(name, *_size(part, name, seconds), 1) for name, part in parts.items())
     return LutCount(mapped.gates, mapped.depth, registers, found or (Part(top, mapped.gates, registers, 1),))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from circuitc.backends.crossbar.sections import Variation
 from circuitc.backends.crossbar.transfer import transfer_matrix
@@ -98,8 +97,10 @@ class Interval:
 
 def interval(values: Any) -> Interval:
     """Give the mean of one figure a seed, and half the width of its 95 % interval (infinite for one seed)."""
+    from scipy.special import stdtrit  # quantiles of Student's t; scipy.stats takes long to import
+
     v = np.asarray(values, dtype=np.float64)
-    half = float(student.ppf(0.975, len(v) - 1) * v.std(ddof=1)) / len(v) ** 0.5 if len(v) > 1 else float("inf")
+    half = float(stdtrit(len(v) - 1, 0.975) * v.std(ddof=1)) / len(v) ** 0.5 if len(v) > 1 else float("inf")
     return Interval(float(v.mean()), half, len(v))
 
 
