@@ -273,7 +273,7 @@ class Body:
             return elements[value]
         node = self.node(value)
         types = tuple(self.type(v).scalar for v in node.operands)
-        attributes = node.attributes | {"overflow": PROVED} if value in self._proved else node.attributes
+        attributes = {**node.attributes, "overflow": PROVED} if value in self._proved else node.attributes
         use = Use(kernel, types, node.type.scalar, attributes, lambda message: self.site(node, message))
         if node.op == "table":
             entry = table_index(use, self.compute(kernel, node.operands[0], elements, tables))
