@@ -112,6 +112,18 @@ def test_what_an_output_or_another_op_reads_stays() -> None:
     assert run_passes(whole, "shrink").entry is whole.entry
 
 
+def test_a_table_that_is_a_register_stays_whole() -> None:
+    module = parse_module("""
+    func @main(%x: u2[3] {rate=step}) -> (%y: i8[3] {rate=call}) stream {
+      reg %entries : i8[4] = [1, 2, 3, 4]
+      %y = table %x, %entries
+      next %entries = %entries
+      return %y
+    }
+    """)
+    assert run_passes(module, "shrink").entry is module.entry
+
+
 def test_neurons_are_those_of_recurrent_networks() -> None:
     module = parse_module("""
     const #w : f32[2,2] = [[1, 2], [3, 4]]
