@@ -10,14 +10,15 @@ from .op import Attribute, OpDef
 from .ops import OPS, find_op
 from .text import parse_module, print_module
 from .types import BIT, F32, F64, SPIN, Type, fixed, index_type, parse_type, smallest, ufixed
-from .values import decode, encode, flatten_bits, random_raw, unflatten_bits
+from .values import check_raw, decode, encode, flatten_bits, given_state, random_raw, unflatten_bits
 from .verifier import verify_module
 
 __all__ = [
     "BIT", "F32", "F64", "ONCE", "OPS", "PLAIN", "SPIN", "STREAM",
     "Attribute", "Body", "Builder", "Constant", "Encoding", "Func", "Graph", "Kind", "Module", "Netlist",
     "NetlistBuilder", "Node", "OpDef", "Port", "Register", "Schedule", "Stepper", "Type", "Value",
-    "aig", "call_steps", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words", "find_op", "fixed",
-    "flatten_bits", "index_type", "module_of", "pack_words", "parse_module", "parse_type", "print_module", "random_raw",
-    "rebuild", "run", "smallest", "ufixed", "unflatten_bits", "unpack_words", "verify_module",
+    "aig", "call_steps", "check_raw", "decode", "encode", "evaluate_body", "evaluate_node", "evaluate_words",
+    "find_op", "fixed", "flatten_bits", "given_state", "index_type", "module_of", "pack_words", "parse_module",
+    "parse_type", "print_module", "random_raw", "rebuild", "run", "smallest", "ufixed", "unflatten_bits",
+    "unpack_words", "verify_module",
 ]

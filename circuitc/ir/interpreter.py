@@ -16,7 +16,7 @@ from .netlist_analysis import evaluate_words, pack_words, unpack_words
 from .op import Application, Raw
 from .ops import OPS
 from .types import Type
-from .values import flatten_bits, unflatten_bits
+from .values import flatten_bits, given_state, unflatten_bits
 
 Values = dict[str, Raw]
 StandIns = Mapping[str, Callable[[Values], Values]]
@@ -108,10 +108,7 @@ def _initial(func: Func, batch: int, state: Values) -> list[Raw]:
                 raise error(f"register {register.name} of @{func.name} has no initial value",
                             help=f"give one with state={{{register.name!r}: ...}}")
             given = register.initial.array
-        array = np.asarray(given).astype(register.type.dtype)
-        if array.ndim == register.type.rank:
-            array = array[None]
-        values.append(np.broadcast_to(array, (batch, *register.type.shape)))
+        values.append(given_state(register, given, batch))
     return values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .ops.structure import raw_bits
 from .types import Type
 
 if TYPE_CHECKING:
-    from .func import Port
+    from .func import Port, Register
 
 Bits = NDArray[np.uint8]
 
@@ -85,6 +86,34 @@ def encode(port: Port, values: ArrayLike, lead: int = 1) -> Raw:
         raise error(f"input {port.name}{list(place)} is {real[place]}, which {t.scalar} does not hold",
                     help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
     return np.asarray(raw).astype(t.dtype)
+
+
+def check_raw(what: str, t: Type, raw: NDArray[Any]) -> None:
+    """Refuse what are no raw numbers of a type: other kinds of values, and numbers that it does not hold."""
+    kinds = "biuf" if t.is_float else "biu"
+    if raw.dtype.kind not in kinds and not (
+            raw.dtype.kind == "O" and all(isinstance(v, Real if t.is_float else Integral) for v in raw.flat)):
+        raise error(f"{what} takes raw numbers, got {raw.dtype}",
+                    help="" if t.is_float else "encode real values first")
+    if t.is_float or not raw.size:
+        return
+    if raw.dtype == np.int64 and t.lowest == 0 and raw.flags.c_contiguous:
+        outside = int(raw.view(np.uint64).max()) > t.highest  # one look: what is negative is very large
+    else:
+        outside = bool(raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and np.any(raw == 0)))
+    if outside:
+        raise error(f"{what} has a raw number that {t.scalar} does not hold",
+                    help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
+
+
+def given_state(register: Register, given: ArrayLike, batch: int) -> Raw:
+    """Give the first numbers of a register, [batch, *shape], from [batch, *shape] or [*shape]."""
+    t, raw = register.type, np.asarray(given)
+    if raw.shape not in (t.shape, (1, *t.shape), (batch, *t.shape)):
+        raise error(f"register {register.name} takes shape {[batch, *t.shape]} or {list(t.shape)}, "
+                    f"got {list(raw.shape)}")
+    check_raw(f"register {register.name}", t, raw)
+    return np.broadcast_to(raw.astype(t.dtype), (batch, *t.shape))
 
 
 def _is_whole(real: NDArray[Any]) -> bool:

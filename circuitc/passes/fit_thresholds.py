@@ -95,7 +95,8 @@ def _calibration(func: Func, calibration: Mapping[str, Any] | None) -> list[NDAr
     arrays = [np.asarray(calibration[p.name]) for p in func.inputs]
     for port, array in zip(func.inputs, arrays, strict=True):
         if array.shape[1:] != port.type.shape or array.ndim != 1 + port.type.rank or not len(array):
-            raise error(f"calibration data for {port.name} takes shape {['samples', *port.type.shape]}, "
+            raise error(f"calibration data for {port.name} takes shape "
+                        f"[{', '.join(['samples', *map(str, port.type.shape)])}], "
                         f"got {list(array.shape)}")
         if len(array) != len(arrays[0]):
             raise error(f"calibration data has {len(arrays[0])} samples of {func.inputs[0].name}, "

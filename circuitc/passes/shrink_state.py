@@ -78,7 +78,7 @@ class _Need:
     def _node(self, v: Value, node: Node) -> None:
         nodes = self.graph.nodes
         if node.op in ELEMENTWISE and v in self.need and (
-                node.op != "table" or nodes[node.operands[1]].type.rank == 1):
+                node.op != "table" or (nodes[node.operands[1]].is_constant and nodes[node.operands[1]].type.rank == 1)):
             for operand in node.operands[:1] if node.op == "table" else node.operands:
                 self._same(v, operand)
         elif node.op == "slice" and v in self.need and node.operands[0] in self.need and set(

@@ -23,6 +23,7 @@ from circuitc.ir import (
     Stepper,
     Type,
     module_of,
+    parse_module,
     parse_type,
     random_raw,
     run,
@@ -252,12 +253,36 @@ def test_call_by_position_and_name() -> None:
     ({"z": np.zeros((2, 4), int)}, "no input z"),
     ({}, "needs the input x"),
     ({"x": np.full((2, 4), 128)}, "i8 does not hold"),
-    ({"x": np.zeros((2, 4))}, "takes raw numbers")])
+    ({"x": np.zeros((2, 4))}, "takes raw numbers"),
+    ({"x": np.array([[1, None, 3, 4]])}, "takes raw numbers"),
+    ({"x": np.array([[1, 2.5, 3, 4]], object)}, "takes raw numbers")])
 def test_wrong_inputs_are_said_in_one_line(inputs: dict[str, Any], message: str) -> None:
     f = compile_native(linear(3, 4, "i8", "dense", np.random.default_rng(0)))
     with pytest.raises(CircuitError, match=message) as caught:
         f.run(inputs)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("x", [np.ones((1, 4), complex), np.array([["1", "2", "3", "4"]]), np.array([[1, 2, 3, None]])])
+def test_what_is_no_real_number_is_no_float(x: Any) -> None:
+    with pytest.raises(CircuitError, match="takes raw numbers"):
+        compile_native(linear(3, 4, "f32", "dense", np.random.default_rng(0)))(x)
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ([300, 0], "i8 does not hold"), ([1.5, 0], "takes raw numbers"), ([1, 2, 3], r"takes shape \[1, 2\] or \[2\]"),
+    (5, "takes shape"), ([["a", "b"]], "takes raw numbers")])
+def test_states_that_no_register_holds_are_refused(given: Any, message: str) -> None:
+    module = parse_module("""
+    func @main(%x: i8[2] {rate=step}) -> (%y: i8[2] {rate=step}) stream {
+      reg %h : i8[2] = [0, 0]
+      next %h = %x
+      return %h
+    }
+    """)
+    for call in (compile_native(module).run, lambda inputs, state: run(module, inputs, state=state)):
+        with pytest.raises(CircuitError, match=message):
+            call({"x": np.zeros((1, 3, 2), int)}, {"h": given})
 
 
 def test_a_large_layer_compiles_as_loops() -> None:

@@ -214,8 +214,9 @@ def test_refuses_what_has_no_state() -> None:
       return %y
     }
     """)
-    with pytest.raises(CircuitError, match="no layer of @main reads a register"):
-        run_passes(module, "prune{method=lattice}")
+    for options in ("method=lattice", "block=neurons"):
+        with pytest.raises(CircuitError, match="no layer of @main reads a register"):
+            run_passes(module, f"prune{{{options}}}")
     with pytest.raises(CircuitError, match="density is above 0"):
         run_passes(module, "prune{method=lattice,density=0.0}")
 

@@ -69,6 +69,19 @@ def test_ports_carry_the_scale_so_that_real_numbers_still_go_in_and_out() -> Non
     assert np.abs(got - run(two_layers(), {"x": X})["y"]).max() < 0.05
 
 
+@pytest.mark.parametrize("low", [-0.131, -0.275, -0.286, -0.327, -0.523])
+def test_products_of_values_on_grids_whose_zero_times_scale_is_rounded(low: float) -> None:
+    b = Builder()
+    x, z = (b.input(name, F32.with_shape((2,))) for name in "xz")
+    y = b.apply("mul", x, z)
+    ports = tuple(Port(name, b.type(x)) for name in "xz")
+    module = module_of(Func("f", ports, (Port("y", b.type(y)),), b.finish([y])))
+    data = {"x": np.array([[low, 1.0]], np.float32), "z": np.array([[-1.0, 1.0]], np.float32)}
+    small = run_passes(module, "quantize{scales=arbitrary,scheme=affine}", calibration=data)
+    raw = run(small, {p.name: encode(p, data[p.name] / 2) for p in small.entry.inputs})["y"]
+    assert np.abs(decode(small.entry.outputs[0], raw) - data["x"] * data["z"] / 4).max() < 0.02
+
+
 def test_names_of_layers_stay_and_settings_are_by_name() -> None:
     text = 'quantize{layers="fc1:weights=i3,activations=5;fc2:weights=ternary,granularity=tensor"}'
     rows = facts(run_passes(two_layers(), text, calibration={"x": X}))["layers"]

@@ -112,15 +112,18 @@ def test_what_an_output_or_another_op_reads_stays() -> None:
     assert run_passes(whole, "shrink").entry is whole.entry
 
 
-def test_neurons_are_those_of_recurrent_networks() -> None:
+def test_a_table_that_is_a_register_stays_whole() -> None:
     module = parse_module("""
-    const #w : f32[2,2] = [[1, 2], [3, 4]]
-    func @main(%x: f32[2]) -> (%y: f32[2]) once {
-      %y = contract #w, %x {spec="ij,j->i"} : f32[2]
+    func @main(%x: u2[3] {rate=step}) -> (%y: i8[3] {rate=call}) stream {
+      reg %entries : i8[4] = [1, 2, 3, 4]
+      %y = table %x, %entries
+      next %entries = %entries
       return %y
     }
     """)
-    with pytest.raises(CircuitError, match="no layer of @main reads a register"):
-        run_passes(module, "prune{block=neurons}")
+    assert run_passes(module, "shrink").entry is module.entry
+
+
+def test_structured_pruning_has_neurons_of_its_own() -> None:
     with pytest.raises(CircuitError, match="takes no block"):
-        run_passes(module, "prune{method=structured,block=neurons}")
+        run_passes(recurrent("rnn"), "prune{method=structured,block=neurons}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import error, nearest
-from circuitc.ir import Func, Port, call_steps
+from circuitc.ir import Func, Port, call_steps, check_raw
 
 from .memory import aligned_up, bytes_of, compact_dtype
 
@@ -42,7 +42,7 @@ class Taken:
     def compact(self, raw: Raw) -> Raw:
         """Bring raw numbers to compact storage, after a look whether the port's type holds them."""
         if raw.dtype not in self.sure:
-            _refuse_outside(self.port, raw)
+            check_raw(f"input {self.port.name}", self.port.type, raw)
         return np.ascontiguousarray(raw, self.dtype)
 
 
@@ -190,22 +190,4 @@ def _taken(func: Func, port: Port) -> Taken:
 def _given(func: Func, port: Port) -> Given:
     stored, raw = compact_dtype(port.type), port.type.dtype
     return Given(port.name, func.is_stepped(port), port.type.shape, stored, raw, bytes_of(port.type), stored == raw)
-
-
-def _refuse_outside(port: Port, raw: Raw) -> None:
-    """Refuse raw numbers that the port's type does not hold: compact storage would fold them into others."""
-    t = port.type
-    if t.is_float:
-        return
-    if raw.dtype.kind not in "biuO":
-        raise error(f"input {port.name} takes raw numbers, got {raw.dtype}", help="encode real values first")
-    if not raw.size:
-        return
-    if raw.dtype == np.int64 and t.lowest == 0 and raw.flags.c_contiguous:
-        outside = int(raw.view(np.uint64).max()) > t.highest  # one look: what is negative is very large
-    else:
-        outside = bool(raw.min() < t.lowest or raw.max() > t.highest or (t.is_spin and np.any(raw == 0)))
-    if outside:
-        raise error(f"input {port.name} has a raw number that {t.scalar} does not hold",
-                    help=f"raw numbers of {t.scalar} run from {t.lowest} to {t.highest}")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitc.diagnostics import CircuitError, error, nearest
-from circuitc.ir import Func, Module, Netlist
+from circuitc.ir import Func, Module, Netlist, given_state
 
 from . import target as targets
 from .arguments import PLANS, Arguments, Plan, Raw, address
@@ -205,9 +205,7 @@ class NativeFunction:
             self._call("reset", records.ctypes.data, batch)
         for register, offset in zip(func.registers, layout.offsets, strict=True):
             if register.name in state:
-                given = np.asarray(state[register.name]).astype(register.type.dtype)
-                given = np.broadcast_to(given if given.ndim > register.type.rank else given[None],
-                                        (batch, *register.type.shape))
+                given = given_state(register, state[register.name], batch)
                 stored = to_compact(register.type, given).reshape(batch, -1).view(np.uint8)
                 records[:, offset:offset + stored.shape[1]] = stored
         return records

@@ -64,14 +64,8 @@ class _NetlistFunc(Rows):
     def run(self) -> ir.Function:
         kernel = self.unit.kernel(f"{self.func.name}.run", list(RUN))
         scratch, batch, steps, inputs, outputs, initial = kernel.arguments
-        b = kernel.builder
-        block = 64 * self.lanes
-        blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
         self.point_inside(kernel, scratch)
-        with kernel.loop(blocks) as which:
-            base = b.mul(which, index(block))
-            left = b.sub(batch, base)
-            count = b.select(b.icmp_signed("<", left, index(block)), left, index(block))
+        with self._blocks(kernel, index(0), batch, index(64 * self.lanes)) as (base, count):
             part = Block(self, kernel, scratch, steps, inputs, outputs, base, count)
             part.load_registers(initial)
             part.load_inputs(index(0), rate="call")
@@ -81,16 +75,10 @@ class _NetlistFunc(Rows):
     def step(self) -> ir.Function:
         kernel = self.unit.kernel(f"{self.func.name}.step", list(STEP))
         scratch, registers, batch, inputs, outputs = kernel.arguments
-        b = kernel.builder
-        block = 64 * self.lanes
-        blocks = b.sdiv(b.add(batch, index(block - 1)), index(block))
         self.point_inside(kernel, scratch)
-        with kernel.loop(blocks) as which:
-            base = b.mul(which, index(block))
-            left = b.sub(batch, base)
-            count = b.select(b.icmp_signed("<", left, index(block)), left, index(block))
+        with self._blocks(kernel, index(0), batch, index(64 * self.lanes)) as (base, count):
             part = Block(self, kernel, scratch, index(1), inputs, outputs, base, count)
-            records = kernel.at(registers, b.mul(base, index(self.layout.size)))
+            records = kernel.at(registers, kernel.builder.mul(base, index(self.layout.size)))
             part.load_records(records, index(self.layout.size))
             part.load_inputs(index(0), rate="call")
             part.load_inputs(index(0), rate="step")
@@ -145,7 +133,7 @@ class _NetlistFunc(Rows):
 
     @contextmanager
     def _blocks(self, kernel: Kernel, start: Any, stop: Any, block: Any) -> Generator[tuple[Any, Any]]:
-        """Loop over blocks of words: where each begins, and how many words it has."""
+        """Loop over blocks of words or samples: where each begins, and how many it has."""
         b = kernel.builder
         with kernel.loop(b.sdiv(b.add(b.sub(stop, start), b.sub(block, index(1))), block)) as k:
             done = b.add(start, b.mul(k, block))

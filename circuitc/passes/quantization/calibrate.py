@@ -29,7 +29,8 @@ def calibration_inputs(func: Func, calibration: Mapping[str, Any] | None, what: 
         array, lead = arrays[port.name], 2 if func.is_stepped(port) else 1
         if array.shape[lead:] != port.type.shape or array.ndim != lead + port.type.rank or not array.size:
             axes = ["samples", "steps"][:lead]
-            raise error(f"calibration data for {port.name} takes shape {[*axes, *port.type.shape]}, "
+            raise error(f"calibration data for {port.name} takes shape "
+                        f"[{', '.join([*axes, *map(str, port.type.shape)])}], "
                         f"got {list(array.shape)}")
         if port.type.is_float and not np.all(np.isfinite(array)):
             raise error(f"calibration data for {port.name} has numbers that are not finite")

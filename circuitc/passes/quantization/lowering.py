@@ -126,10 +126,11 @@ class Lowering:
         if offset == 0:
             return form
         shift = offset / float(form.scale.flat[0])
-        if shift != round(shift):  # zero is no number of this form: take its grid, which has one
+        if abs(shift - round(shift)) > 2 * np.spacing(abs(shift)):  # zero is no number of this form: take its grid
             form = self.on(value, self.grid(value, self.plan.settings.default.activations))
             shift = float(form.offset.flat[0]) / float(form.scale.flat[0])
-        number, lost = self.arithmetic.plus(form.value, np.full((1,) * form.offset.ndim, shift), 0, "zero")
+        whole = round(shift)  # what a grid's zero times its scale, both of them floats, is divided by the scale
+        number, lost = self.arithmetic.plus(form.value, np.full((1,) * form.offset.ndim, float(whole)), 0, "zero")
         assert not np.any(lost), "a grid's zero is whole"
         return uniform(number, float(form.scale.flat[0]), 0.0, form.offset.ndim, form.bound)
 
