@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from circuitc.cli.entry import run
@@ -129,3 +130,17 @@ def test_nothing_tried_is_not_called_tried(tmp_path: Path, capsys: pytest.Captur
                 "periphery=false", "-o", str(tmp_path / "b")]) == 0
     assert run(["xbar", "check", str(tmp_path / "b"), "--exhaustive"]) == 0
     assert "no input tried: more than 16 inputs" in capsys.readouterr().out
+
+
+def test_two_parts_of_one_output_may_share_a_tile(tmp_path: Path) -> None:
+    """Their bitlines are more than those of the tile's other outputs, which placement by margin took for alike."""
+    draw = np.random.default_rng(0)
+    draw.integers(-1, 2, (10, 401)), draw.integers(-1, 2, (3, 101))
+    weights = draw.integers(-1, 2, (10, 151)) + np.eye(1, 151) / 2
+    (tmp_path / "m.json").write_text(json.dumps({
+        "schema": "circuitc.model/1", "kind": "btf", "name": "s", "inputs": [{"name": "a", "type": "bit[150]"}],
+        "outputs": [{"name": "p", "type": "bit[10]"}], "layers": [{"weights": weights.tolist()}]}))
+    (tmp_path / "a.toml").write_text(SMALL + "[wire]\nr_wl_ohm = 200.0\nr_bl_ohm = 200.0\n")
+    assert run(["compile", str(tmp_path / "m.json"), "--target", "crossbar", "--array", str(tmp_path / "a.toml"),
+                "--option", "encoding=diff_pair", "--option", "periphery=false", "-o", str(tmp_path / "b")]) == 0
+    assert run(["xbar", "check", str(tmp_path / "b")]) == 0
