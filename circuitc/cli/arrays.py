@@ -39,6 +39,8 @@ def on_arrays(folder: Path, mode: CrossbarMode, inputs: Callable[[Func], Mapping
         raise error(f"{folder}: is not a bundle", help="compile the model with --target crossbar first")
     if (mode is CrossbarMode.MEASURED) != (measured is not None):
         raise error("--mode measured needs --measured FILE.csv, and no other mode takes it")
+    if seconds is not None and mode is not CrossbarMode.MC:
+        raise error("--seconds is for --mode mc: no other mode knows of drift")
     program = crossbar.load(folder)
     if mode is CrossbarMode.CERTIFY:
         _certify(program, as_json)

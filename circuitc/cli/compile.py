@@ -86,7 +86,8 @@ def pairs_of(pairs: Sequence[str], name: str = "--option") -> dict[str, str]:
 def summary(build: Build) -> list[str]:
     """Say in a few lines what was made of the model and what is known about it."""
     lines = [f"{build.report['model']}: {line}" for line in census(build.report)]
-    figures = [f"{k} {v}" for k, v in build.report["figures"].items() if isinstance(v, (int, str)) and v]
+    figures = [f"{k} {v}" for k, v in build.report["figures"].items()
+               if isinstance(v, (int, str)) and (v or k.startswith("certified"))]   # none certified is news
     lines.append(f"{build.target}: {build.files[build.target]}" + (f" ({', '.join(figures)})" if figures else ""))
     return [*lines, *build.summary]
 

@@ -76,6 +76,8 @@ def check_command(
 def _tried(program: Program, tried: list[Tried]) -> str:
     """Say how many signals were tried, and that no fault was found."""
     signals = sum(len(o.terms) for r in program.bundle.map.regions for o in r.outputs if o.kind != "constant")
+    if not tried:
+        return f"no input tried: more than 16 inputs drive each tile that has one of the {signals} signals"
     return (f"every input tried: {len(tried)} of {signals} signals (those of tiles that at most 16 inputs drive), "
             f"{sum(t.states for t in tried)} states; no certified one is ever read wrong, margins are met")
 

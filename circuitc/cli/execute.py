@@ -49,7 +49,7 @@ Outputs = Annotated[Path | None, typer.Option("-o", "--out", help="Write the out
 Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="All inputs (combinational, at most 20 bits).")]
 Random = Annotated[int, typer.Option("--random", metavar="N", help="N random samples instead of --inputs.", min=0)]
 Steps = Annotated[int, typer.Option(help="Items a sequence, with --random.", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of --random.")]
+Seed = Annotated[int, typer.Option(help="Seed of --random.", min=0)]
 
 
 @app.command("run")

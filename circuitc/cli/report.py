@@ -67,7 +67,8 @@ def report_command(
     program = load_bundle(build) if report["target"] == "crossbar" else None
     cost = estimate(program.bundle.map, program.bundle.levels, program.array) if program is not None else None
     lines = [f"{report['model']} for {report['target']}: {build / str(report['main'])}", *census(report), ""]
-    lines += table((f"  {k}", str(v)) for k, v in report["figures"].items() if v)
+    lines += table((f"  {k}", str(v)) for k, v in report["figures"].items()
+                   if v or k.startswith("certified"))
     lines += ["", "passes", *table((f"  {r['name']}", "exact" if r["exact"] else "approximate",
                                     "changed" if r["changed"] else "no change", level_of(r["evidence"]))
                                    for r in report["facts"].get("passes", []))]

@@ -33,6 +33,8 @@ def read_faults(path: str | Path, rows: int, cols: int) -> list[NDArray[np.uint8
     found = [_fault(f"{path}:{number}", line, rows, cols) for number, line in enumerate(lines[1:], 2) if line]
     faults: list[Any] = [np.zeros((rows, cols), np.uint8) for _ in range(max((f[0] for f in found), default=-1) + 1)]
     for tile, row, col, kind in found:
+        if faults[tile][row, col] not in (0, kind):
+            raise error(f"{path}: tile {tile}, row {row}, col {col} is listed as both kinds of fault")
         faults[tile][row, col] = kind
     return faults
 

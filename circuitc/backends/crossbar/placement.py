@@ -43,7 +43,7 @@ def place_by_margin(mapped: Mapped, array: Array) -> tuple[Mapped, list[Output],
         return mapped, outputs, (0, 0)
     compared = {o.index for o in outputs if o.kind == "comparator"}
     for k, tile in enumerate(mapped.tiles):
-        if tile.fault.any() or tile.measured is not None:
+        if tile.fault.any() or tile.measured is not None or _uneven(tile, solved[k]):
             continue
         moved = _Places(mapped, tile, array, solved[k], compared).assigned()
         if moved is None:
@@ -60,6 +60,11 @@ def place_by_margin(mapped: Mapped, array: Array) -> tuple[Mapped, list[Output],
 
 def _certified(outputs: Sequence[Output]) -> Gain:
     return sum(o.nominal for o in outputs), sum(o.window for o in outputs)
+
+
+def _uneven(tile: Tile, columns: Sequence[Column]) -> bool:
+    """Tell whether outputs have unlike numbers of bitlines here: two parts of one output may share a tile."""
+    return len({sum(bool(tile.column_output[b] != NONE) for b, _ in c.bitlines) for c in columns}) > 1
 
 
 def _signals(outputs: Sequence[Output], tile: int) -> Gain:

@@ -157,7 +157,9 @@ def _output(mapped: Mapped, array: Array, index: int, columns: tuple[Column, ...
     if region.thresholds is not None and binary and len(columns) <= 1 and mapped.encoded.slices == 1:
         least = int(region.thresholds[index])
         if not columns or _never_changes(columns[0].digits, least):
-            return Output(index, "constant", columns, None, None, (), (), True, True)
+            # Stuck devices can make an answer constant that is none in the model.
+            right = right or _never_changes(region.weights[index], least)
+            return Output(index, "constant", columns, None, None, (), (), right, True)
         c = columns[0]
         gate, window = with_one_reference(gate_margin(c.digits, c.currents, least),
                                           gate_margin(c.digits, c.currents, least, c.driven, c.idle))

@@ -15,11 +15,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solveh_banded
+from scipy.linalg import cho_solve, solveh_banded
+
+from circuitc.diagnostics import error
 
 from .blas import one_thread
-from .transfer import Matrix, checked_conductances, wordline_complement, wordline_response
+from .transfer import Matrix, checked_conductances, factored, wordline_complement, wordline_response
 from .wires import Wires
+
+MOST_BYTES = 8 << 30   # of the blocks that a tile is solved with: 812 x 812 devices
 
 
 def window_bounds(conductances: Any, half_windows: Any, sense: Any, wires: Wires) -> tuple[Matrix, Matrix]:
@@ -54,8 +58,12 @@ def sensed_currents(conductances: Any, half_windows: Any, sense: Any, wires: Wir
 def adjoint_voltages(g: Matrix, sense: Matrix, wires: Wires) -> Iterator[tuple[int, Matrix]]:
     """Give, from the last wordline up, the device voltages [columns, outputs] with `sense` at the sense nodes.
 
-    All wordlines are driven with zero volt. Memory is O(m n^2).
+    All wordlines are driven with zero volt. Memory is O(m n^2): two blocks a wordline.
     """
+    rows, columns = g.shape
+    if (needed := 16 * rows * columns**2) > MOST_BYTES:
+        raise error(f"solving a tile of {rows} x {columns} takes {needed / 1e9:.0f} GB, at most {MOST_BYTES / 1e9:.1f} "
+                    "are taken", help="use smaller tiles")
     identity = np.eye(g.shape[1])
     bits: Matrix = np.asarray(sense, dtype=np.float64)
     responses = [wordline_response(row, wires)[0] for row in g]
@@ -78,13 +86,13 @@ def bitline_factors(complements: Sequence[Matrix], wires: Wires) -> list[tuple[A
         if not last:
             return [(None, 0.0)] * rows
         whole = np.add.reduce(complements) + np.eye(columns) / last
-        return [(None, 0.0)] * (rows - 1) + [(cho_factor(whole, lower=True, check_finite=False), last)]
+        return [(None, 0.0)] * (rows - 1) + [(factored(whole), last)]
     factors: list[tuple[Any, float]] = []
     seen = np.zeros((columns, columns))
     for row, complement in enumerate(complements):
         seen = seen + complement
         resistance = wires.bitline if row + 1 < rows else last
-        factor = cho_factor(seen + np.eye(columns) / resistance, lower=True, check_finite=False)
+        factor = factored(seen + np.eye(columns) / resistance)
         factors.append((factor, resistance))
         seen = cho_solve(factor, seen, check_finite=False) / resistance
         seen = (seen + seen.T) / 2

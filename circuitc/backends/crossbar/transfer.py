@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solveh_banded
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solveh_banded
 
 from circuitc.diagnostics import error
 
@@ -64,6 +64,15 @@ def checked_conductances(conductances: Any) -> Matrix:
     return g
 
 
+def factored(system: Matrix) -> Any:
+    """Factor the equations of a row of bitline nodes, which are positive definite; `system` is overwritten."""
+    try:
+        return cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        raise error("the conductances and wires of a tile are too far apart to be solved in doubles",
+                    help="look at the resistances of the hardware file, and at what was measured") from None
+
+
 def _through_segment(above: Matrix, injected: Matrix, resistance: float) -> tuple[Matrix, Matrix]:
     """Move down one bitline segment: what is seen, and what arrives, below a resistance on each bitline.
 
@@ -74,7 +83,7 @@ def _through_segment(above: Matrix, injected: Matrix, resistance: float) -> tupl
     n = len(above)
     system = above.copy()
     system[np.diag_indices(n)] += 1.0 / resistance
-    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    factor = factored(system)
     solved = cho_solve(factor, np.column_stack([above, injected]), check_finite=False)
     seen = solved[:, :n] / resistance
     return (seen + seen.T) / 2, solved[:, n:] / resistance

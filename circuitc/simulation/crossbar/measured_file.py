@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from circuitc.backends.crossbar.bundle import MEASURED_HEADER
 from circuitc.diagnostics import error
 
+MOST_SIEMENS = 1000.0   # a milliohm: more than any device, and what doubles can still solve beside one
+
 
 def measured_text(places: Iterable[tuple[int, int, int]], siemens: Iterable[float]) -> str:
     """Write conductances as such a file."""
@@ -50,6 +52,6 @@ def _device(place: str, line: list[str], shape: tuple[int, ...]) -> tuple[tuple[
         value = float(line[3])
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
-        raise error(f"{place}: g_S is {line[3]!r}, expected siemens, not below zero")
+    if not 0 <= value <= MOST_SIEMENS:
+        raise error(f"{place}: g_S is {line[3]!r}, expected siemens, 0 to {MOST_SIEMENS:g}")
     return tuple(map(int, line[:3])), value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ def trials(module: Module, bundle: Bundle, inputs: Mapping[str, Any], variation:
     """
     if seeds < 1:
         raise error("a Monte Carlo run needs at least one seed")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise error(f"the age of an array is a finite number of seconds above 0, got {seconds:g}")
     machine = machine_of(module, bundle)
     if not wires:
         machine = without_wires(machine)
