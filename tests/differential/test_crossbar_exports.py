@@ -128,6 +128,8 @@ def test_ngspice_runs_what_is_exported(tmp_path: Path) -> None:
 
 def test_badcrossbar_computes_what_is_exported(tmp_path: Path) -> None:
     badcrossbar = pytest.importorskip("badcrossbar")
+    if not hasattr(badcrossbar, "compute"):
+        pytest.skip("badcrossbar lacks packages that it needs (pathvalidate, sigfig)")
     bundle = bundle_of(dense(12, 9), tmp_path, 8, 12)
     for tile, (_, content) in enumerate(sorted(export(bundle, "badcrossbar").items())):
         given = {name: v if v.shape else float(v) for name, v in np.load(io.BytesIO(content)).items()}

@@ -71,7 +71,7 @@ class _GraphFunc:
         sizes = sizes_of(func, once) if func.name == unit.program.entry.name else ()
         wide = blocks_of(graph, sizes) if sizes else {}
         self.blocks = {n: self._part(g, "block") for n, g in wide.items()}
-        early = without_results(func, graph)
+        early = without_results(func, graph) if wide else None
         self.early_blocks = {} if early is None else {n: self._part(over_block(early, n), "early_block") for n in wide}
         parts = [self.body, *filter(None, (self.once, self.item, self.items, self.early_body)), *self.blocks.values(),
                  *self.early_blocks.values()]
