@@ -18,7 +18,6 @@ from circuitc.ir import Func, Graph, Node, Type
 from .elementwise import PROVED, Use
 from .functions import ELEMENTWISE, table_index
 from .kernel import Kernel, index
-from .late import kept_promises
 from .memory import POINTER, aligned_up, bytes_of, element_type
 from .unit import Unit, element
 
@@ -78,7 +77,8 @@ def row_major(t: Type) -> tuple[int, ...]:
 class Body:
     """The writing of one graph body; `function(scratch, inputs..., outputs...)` answers a status."""
 
-    def __init__(self, unit: Unit, func: Func, graph: Graph, nested: int, name: str = "body") -> None:
+    def __init__(self, unit: Unit, func: Func, graph: Graph, nested: int, name: str = "body",
+                 proved: frozenset[int] = frozenset()) -> None:
         self.unit, self.func, self.graph = unit, func, graph
         pointers = [POINTER] * (1 + graph.inputs + len(graph.outputs))
         self.kernel = unit.kernel(f"{func.name}.{name}", pointers)
@@ -88,7 +88,7 @@ class Body:
         self.held: dict[int, Held] = {}
         self.calls: dict[tuple[Any, ...], dict[str, Held]] = {}
         self._remaining = {v: len(graph.users[v]) + (1 << 30) * (v in self._places) for v in range(len(graph.nodes))}
-        self._proved = kept_promises(graph)
+        self._proved = proved  # values whose `overflow=never` is not looked at
         self._top, self._stacked = nested, 0
         self._free: dict[int, list[int]] = {}
         self._blocks: dict[int, int] = {}

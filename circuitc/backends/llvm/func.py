@@ -22,12 +22,14 @@ from .body import Body
 from .func_blocks import Ports, Swapped, sizes_of
 from .invariant import split
 from .kernel import Kernel, index, number
-from .late import without_results
+from .late import kept_promises, without_results
 from .lowering import LOWERINGS
 from .memory import I8, I64, POINTER, aligned_up, bytes_of, storage_bits
 from .netlist_func import write_netlist_func
 from .ports import RUN, STEP, initial_bytes, registers_of
 from .unit import Unit, callees, reachable
+
+_OF_BLOCKS = ("items", "block", "early_block")
 
 
 def write_func(unit: Unit, func: Func) -> None:
@@ -83,7 +85,9 @@ class _GraphFunc:
         unit.scratch[func.name] = self.top
 
     def _part(self, graph: Graph, name: str) -> _Part:
-        body = Body(self.unit, self.func, graph, self.nested, name=name)
+        """Write a part. Ranges prove promises of one sample's values; a block's would take as many times as long."""
+        proved = frozenset[int]() if name in _OF_BLOCKS else kept_promises(graph)
+        body = Body(self.unit, self.func, graph, self.nested, name=name, proved=proved)
         function = body.write(LOWERINGS)
         return _Part(function, body.kernel.fails, body.scratch_bytes)
 

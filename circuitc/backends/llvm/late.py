@@ -34,8 +34,7 @@ def without_results(func: Func, graph: Graph) -> Graph | None:
     gone = set(graph.live) - set(Graph(graph.inputs, graph.nodes, outputs).live)
     if not any(graph.nodes[v].op in _WORTH for v in gone):
         return None
-    kept = kept_promises(graph)
-    if any(graph.nodes[v].op == "call" or (graph.nodes[v].attributes.get("overflow") == "never" and v not in kept)
-           for v in gone):
+    promises = {v for v in gone if graph.nodes[v].attributes.get("overflow") == "never"}
+    if any(graph.nodes[v].op == "call" for v in gone) or (promises and not promises <= kept_promises(graph)):
         return None
     return rebuild(Graph(graph.inputs, graph.nodes, outputs))
